@@ -1,0 +1,52 @@
+# `make table1` and `make test` do all set-up first, in .venv. Another Python: make test PYTHON=python3.12
+PYTHON ?= python3
+# Parameters of the notebooks, for one: make table1 ARGS="-p preset smoke -p seeds 0,1,2"
+ARGS ?=
+
+bin := .venv/bin
+notebooks := $(notdir $(basename $(wildcard reproduce/*.ipynb)))
+# notebooks run in this environment's kernel, even where the user has another one of the same name
+export JUPYTER_PREFER_ENV_PATH := 1
+unexport JUPYTER_PATH
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce test readme export clean $(notebooks)
+
+help:
+	@echo "make table1     reproduce one table or figure (here: $(notebooks)); writes results/, and _runs/table1.ipynb to read"
+	@echo "make reproduce  all of them"
+	@echo "make test       check everything"
+	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
+	@echo "make readme     run nbs/index.ipynb and render README.md from it"
+	@echo "make setup      only make .venv; make clean removes it and the run notebooks"
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit("xvae needs Python 3.10 or newer and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v[:2])'
+	test -x $(bin)/pip || $(PYTHON) -m venv .venv
+	$(bin)/python -m pip install --editable '.[dev]'
+	@touch $@
+
+$(notebooks): setup
+	@mkdir -p _runs
+	$(bin)/papermill --no-progress-bar --stderr-file - $(ARGS) reproduce/$@.ipynb _runs/$@.ipynb
+	@test -n '$(ARGS)' || cat results/$@.md
+
+reproduce: $(notebooks)
+
+test: setup
+	$(bin)/python -m pytest
+
+readme: setup
+	TQDM_DISABLE=1 $(bin)/jupyter nbconvert --log-level=ERROR --to notebook --execute --inplace nbs/index.ipynb
+	$(bin)/nbdev_clean --fname nbs/index.ipynb
+	$(bin)/python tools/readme.py
+
+export: setup
+	$(bin)/nbdev_clean
+	$(bin)/nbdev_clean --fname reproduce
+	$(bin)/nbdev_export
+
+clean:
+	rm -rf .venv _runs build *.egg-info

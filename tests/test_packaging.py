@@ -1,0 +1,67 @@
+"What a user of the package gets: a small wheel that imports with few dependencies"
+import ast, importlib.metadata, re, subprocess, sys, zipfile
+import pytest
+from conftest import ROOT, check, copy
+
+MODULES = sorted((ROOT/"xvae").rglob("*.py"))
+# only what makes tables and figures may need the extra `reproduce` as soon as it is imported
+ARTIFACT = {"xvae.tables"}
+DISTRIBUTIONS = importlib.metadata.packages_distributions()
+
+def name(path): return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+def canonical(names): return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+
+def imported(path):
+    "The installed projects that a module imports from, at its top or within its functions"
+    tree = ast.parse(path.read_text())
+    names = [a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names]
+    names += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    outer = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"xvae"}
+    return canonical(project for name in outer for project in DISTRIBUTIONS.get(name, [name]))
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    "The wheel, built from a copy of the project"
+    tree, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
+    copy(tree, "pyproject.toml", "settings.ini", "README.md", "LICENSE", "xvae", "nbs", "reproduce", "tests", "tools")
+    check("pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", out, tree)
+    return next(out.glob("xvae-*.whl"))
+
+@pytest.fixture(scope="module")
+def needs(wheel):
+    "What the wheel requires: the core's projects, then each extra's"
+    found = {"core": set(), "reproduce": set(), "dev": set()}
+    for requirement in next(iter(importlib.metadata.distributions(path=[str(wheel)]))).requires:
+        extra = re.search(r'extra == "(\w+)"', requirement)
+        found[extra[1] if extra else "core"] |= canonical(re.findall(r"^[\w.-]+", requirement))
+    return found
+
+def python(code, **kwargs):
+    "What a fresh interpreter prints, which must succeed"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, **kwargs)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+def test_wheel_holds_the_package_alone(wheel):
+    inside = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
+    assert inside == {str(p.relative_to(ROOT)) for p in MODULES}
+
+def test_wheel_imports(wheel, tmp_path):
+    "Installed elsewhere, it is what is imported, and it loads nothing that only the notebooks need"
+    check("pip", "install", "--no-deps", "--no-index", "--target", tmp_path, wheel)
+    shown = python("import sys, xvae; print(xvae.__file__, *{'matplotlib', 'pandas', 'IPython', 'papermill', 'nbdev'} & {*sys.modules})",
+                   cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert shown.split() == [str(tmp_path/"xvae/__init__.py")]
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_imports_are_declared(path, needs): assert imported(path) <= needs["core"] | needs["reproduce"]
+
+def test_core_is_no_larger_than_needed(needs): assert needs["core"] <= set.union(*map(imported, MODULES))
+
+def test_core_suffices(needs):
+    "The method, the data and the tasks import where the extras are not installed"
+    extras = needs["reproduce"] | needs["dev"] - needs["core"] - {"setuptools", "xvae"}
+    missing = {package: None for package, projects in DISTRIBUTIONS.items() if canonical(projects) & extras}
+    modules = [name(path) for path in MODULES if name(path) not in ARTIFACT]
+    python(f"import sys, importlib; sys.modules.update({missing})\nfor m in {modules}: importlib.import_module(m)", cwd=ROOT)

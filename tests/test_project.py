@@ -1,0 +1,70 @@
+"The notebooks are the source of truth: everything made from them is in step with them, and all of them run"
+import json, re, runpy
+import papermill, pytest
+from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
+
+PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}
+notebooks = pytest.mark.parametrize("path", LESSONS + NOTEBOOKS, ids=lambda path: path.stem)
+tables = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+def files(folder, pattern):
+    "Name and text of every file in `folder`"
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob(pattern) if ".ipynb_checkpoints" not in p.parts}
+
+def differences(a, b):
+    "Names of the files that are not the same in both"
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+
+def outputs(path):
+    "All that the cells of a notebook show, but for pixels, as text"
+    shown = [o for cell in json.loads(path.read_text())["cells"] for o in cell.get("outputs", [])]
+    return "\n".join("".join(text) for o in shown for kind, text in {"text": o.get("text", ""), **o.get("data", {})}.items()
+                     if not kind.startswith("image/") or "svg" in kind)
+
+def test_notebooks_exist(): assert LESSONS and NOTEBOOKS
+
+def test_notebooks_are_clean(tmp_path):
+    "`make export` would change nothing in a notebook"
+    copy(tmp_path, "settings.ini", "nbs", "reproduce")
+    check("nbdev_clean", cwd=tmp_path)
+    check("nbdev_clean", "--fname", "reproduce", cwd=tmp_path)
+    for name in "nbs", "reproduce": assert differences(files(tmp_path/name, "*.ipynb"), files(ROOT/name, "*.ipynb")) == []
+
+def test_package_is_in_step(tmp_path):
+    "xvae/ is what the notebooks export, no file more and none less"
+    copy(tmp_path, "settings.ini", "nbs")
+    check("nbdev_export", cwd=tmp_path)
+    assert differences(files(tmp_path/"xvae", "*.py"), files(ROOT/"xvae", "*.py")) == []
+
+def test_readme_is_in_step():
+    "README.md is what nbs/index.ipynb renders to"
+    assert (ROOT/"README.md").read_text() == runpy.run_path(str(ROOT/"tools/readme.py"))["render"]()
+
+def test_readme_links_lead_somewhere():
+    links = re.findall(r'(?:\]\(|src=")(?![a-z]+:|#)([^)"#\s]+)', (ROOT/"README.md").read_text())
+    assert [link for link in links if not (ROOT/link).exists()] == []
+
+def test_readme_has_the_results():
+    "Published numbers come from the stored file"
+    rows = [line for line in (ROOT/"results/table1.md").read_text().splitlines() if line.startswith("|")]
+    assert rows and not set(rows) - set((ROOT/"README.md").read_text().splitlines())
+
+def test_lessons_run():
+    "`nbdev_test` passes, and it really ran every notebook: where it finds none it passes too"
+    done = check("nbdev_test", "--n_workers", 2, "--do_print", cwd=ROOT)
+    assert done.stdout.count("- Completed") == len(LESSONS), done.stdout
+
+@notebooks
+def test_outputs_are_fit_to_publish(path):
+    "No path of somebody's machine, no time stamp, no warning, no error"
+    nb, shown = json.loads(path.read_text()), outputs(path)
+    assert "papermill" not in nb["metadata"] and not any({"papermill", "execution"} & set(c["metadata"]) for c in nb["cells"])
+    assert not any(o.get("name") == "stderr" or o["output_type"] == "error" for c in nb["cells"] for o in c.get("outputs", []))
+    assert re.findall(r"(?:(?<![\w.:/])/(?:home|root|tmp|work|Users|private|mnt|opt|usr|var)/|\b[A-Z]:\\).*|.*Warning:.*", shown) == []
+    assert re.findall(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", shown) == []
+
+@tables
+def test_parameters(path):
+    "Every notebook in reproduce/ has the same parameters, in one cell tagged for papermill"
+    tagged = [c for c in json.loads(path.read_text())["cells"] if "parameters" in c["metadata"].get("tags", [])]
+    assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS

@@ -1,0 +1,56 @@
+"Every notebook in reproduce/ runs from its parameters to its files, wherever it is started, and refuses what it does not know"
+import csv, os
+import pytest
+from conftest import NOTEBOOKS, ROOT, run
+
+COLUMNS = "method supervision metric seed value unit data motion preset run_id".split()
+TABLE1 = ROOT/"reproduce/table1.ipynb"
+
+def papermill(*args, cwd=ROOT, **parameters):
+    "Run papermill with these parameters, in a terminal, with its output piped on"
+    parameters, (terminal, stdin) = {"preset": "smoke", **parameters}, os.openpty()
+    try: return run("papermill", *args, *(x for p in parameters.items() for x in ("-p", *p)), cwd=cwd, stdin=stdin)
+    finally: os.close(terminal), os.close(stdin)
+
+def files(folder): return {str(p.relative_to(folder)): p.read_bytes() for p in folder.glob("**/*.*") if p.suffix in {".csv", ".md"}}
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def ran(request, tmp_path_factory):
+    "A notebook and the folder of the results it wrote when started from the project's root"
+    folder = tmp_path_factory.mktemp(request.param.stem)
+    done = papermill(request.param, folder/"out.ipynb", results_dir=folder/"results")
+    assert done.returncode == 0, done.stderr
+    return request.param, folder/"results"
+
+def test_writes_results(ran):
+    "A CSV and the table rendered from it"
+    path, results = ran
+    rows = list(csv.DictReader((results/f"{path.stem}.csv").open()))
+    assert rows and set(COLUMNS) <= rows[0].keys() and {row["preset"] for row in rows} == {"smoke"}
+    assert (results/f"{path.stem}.md").read_text().count("|") > 10
+
+def test_same_results_from_elsewhere(ran, tmp_path):
+    "Started from its own folder, with no output notebook, it writes the same to the last digit"
+    path, results = ran
+    done = papermill(path.name, cwd=path.parent, results_dir=tmp_path/"results")
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path/"results") == files(results)
+
+def refused(path, told, tmp_path, **parameters):
+    "It fails with a line that holds `told`, and leaves nothing behind"
+    done = papermill(path, "-", results_dir=tmp_path/"results", **parameters)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode != 0 and told in last, done.stderr
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_refuses_unknown_parameters(path, tmp_path): refused(path, "results_dir", tmp_path, prest="laptop")
+
+@pytest.mark.parametrize("told, wrong", [
+    ("laptop", dict(preset="huge")),
+    ("rendered", dict(data="photos")),
+    ("procedural", dict(motion="dance")),
+    ("nowhere", dict(motion="cmu", data_root="nowhere")),
+    ("tpu9", dict(device="tpu9")),
+], ids=lambda x: x if isinstance(x, str) else "_".join(x))
+def test_refuses_unknown_values(told, wrong, tmp_path): refused(TABLE1, told, tmp_path, **wrong)
