@@ -158,16 +158,16 @@ def random_look(
 
 # %% ../../nbs/15_renderer.ipynb #75816aaa
 CAPSULES = ( # from, to, radius there, radius here (mm), width, colour, colour beyond the cut, cut
-    (THORAX, RSHOULDER, 58, 54, "torso", "shirt", "shirt", None),
-    (THORAX, LSHOULDER, 58, 54, "torso", "shirt", "shirt", None),
-    (RSHOULDER, RELBOW, 54, 43, "arms", "shirt", "skin", "upper sleeve"),
-    (LSHOULDER, LELBOW, 54, 43, "arms", "shirt", "skin", "upper sleeve"),
-    (RELBOW, RWRIST, 43, 31, "arms", "shirt", "skin", "lower sleeve"),
-    (LELBOW, LWRIST, 43, 31, "arms", "shirt", "skin", "lower sleeve"),
+    (THORAX, RSHOULDER, 60, 46, "torso", "shirt", "shirt", None),
+    (THORAX, LSHOULDER, 60, 46, "torso", "shirt", "shirt", None),
+    (RSHOULDER, RELBOW, 49, 42, "arms", "shirt", "skin", "upper sleeve"),
+    (LSHOULDER, LELBOW, 49, 42, "arms", "shirt", "skin", "upper sleeve"),
+    (RELBOW, RWRIST, 42, 31, "arms", "shirt", "skin", "lower sleeve"),
+    (LELBOW, LWRIST, 42, 31, "arms", "shirt", "skin", "lower sleeve"),
     (RWRIST, RHAND, 33, 28, "arms", "skin", "skin", None),
     (LWRIST, LHAND, 33, 28, "arms", "skin", "skin", None),
-    (RHIP, RKNEE, 80, 57, "legs", "trousers", "skin", "upper trouser"),
-    (LHIP, LKNEE, 80, 57, "legs", "trousers", "skin", "upper trouser"),
+    (RHIP, RKNEE, 76, 57, "legs", "trousers", "skin", "upper trouser"),
+    (LHIP, LKNEE, 76, 57, "legs", "trousers", "skin", "upper trouser"),
     (RKNEE, RANKLE, 57, 42, "legs", "trousers", "skin", "lower trouser"),
     (LKNEE, LANKLE, 57, 42, "legs", "trousers", "skin", "lower trouser"),
     (RHEEL, RTOE, 44, 34, "legs", "shoes", "shoes", None),
@@ -198,11 +198,11 @@ def ellipsoid_axes(
     p, one = points.unbind(1), torch.ones_like(look.sleeve)
     size = lambda a, b: (p[a] - p[b]).norm(dim=-1)
     torso, belly, _, _, head = look.widths.unbind(1)
-    centres = torch.stack([torch.lerp(p[SPINE], p[THORAX], 0.5), torch.lerp(p[PELVIS], p[SPINE], 0.85),
+    centres = torch.stack([torch.lerp(p[SPINE], p[THORAX], 0.42), torch.lerp(p[PELVIS], p[SPINE], 0.85),
         torch.lerp(p[PELVIS], p[SPINE], 0.1), p[NOSE] + 22 * frames[:, 3, 0] - 8 * frames[:, 3, 2]], 1)
-    half = [0.72 * size(SPINE, THORAX), 0.46 * size(LSHOULDER, RSHOULDER) + 22 * torso, 114 * torso,
-            0.80 * size(PELVIS, SPINE), 0.55 * size(LHIP, RHIP) + 5 + 55 * (belly - 0.9), 104 * belly,
-            115 * one, 0.5 * size(LHIP, RHIP) + 48 * torso, 112 * torso,
+    half = [0.86 * size(SPINE, THORAX), 0.46 * size(LSHOULDER, RSHOULDER) + 22 * torso, 114 * torso,
+            1.05 * size(PELVIS, SPINE), 0.55 * size(LHIP, RHIP) + 5 + 55 * (belly - 0.9), 104 * belly,
+            115 * one, 0.5 * size(LHIP, RHIP) + 42 * torso, 112 * torso,
             104 * head, 77 * head, 96 * head]
     return centres, torch.stack(half, 1).unflatten(1, (4, 3))
 
@@ -314,7 +314,7 @@ def ellipsoid_parts(
     one = torch.ones_like(height)
     fixed = lambda rows: one[..., None] * one.new_tensor(rows)
     hem = (look.hem[:, None] - height) / half[..., 0]
-    cut = torch.cat([fixed([[0.0, 0, 0], [1, 0, 0], [1, 0, 0], [0.75, 0, -0.55]]), torch.stack([one[:, 0], hem[:, 1], hem[:, 2], 0.22 * one[:, 3]], 1)[..., None]], -1)
+    cut = torch.cat([fixed([[0.0, 0, 0], [1, 0, 0], [1, 0, 0], [0.8, 0, -0.45]]), torch.stack([one[:, 0], hem[:, 1], hem[:, 2], 0.13 * one[:, 3]], 1)[..., None]], -1)
     return Parts(center, M, _colour(look, ("shirt", "trousers", "trousers", "skin")), _colour(look, ("shirt", "shirt", "shirt", "hair")), cut,
         fixed([[1.0, 1], [0, 1], [0, 1], [0, 0]]), torch.stack([half[..., 0], height, half[..., 1]], -1),
         fixed([[0.0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]))
@@ -475,7 +475,7 @@ def any_shapes(
     f = u.flatten(0, 1).unbind(1)
     size = lambda k: small + (large - small) * f[k] ** 2
     round_ = (f[4] > 0.6) * ((f[4] - 0.6) / 0.4)
-    colour = hsv(f[5], f[6] ** 1.5 * 0.8, 0.08 + 0.87 * f[7])
+    colour = hsv(f[5], f[6] ** 1.5 * 0.65, 0.08 + 0.87 * f[7])
     shapes = torch.stack([(2 * f[0] - 1) * reach, (2 * f[1] - 1) * reach, size(2), size(3), (f[8] > 0.6) * 3.1416 * f[9], round_.round(),
         (f[10] > 0.7) * 0.4 * f[11], 0.5 + 0.5 * (f[12] * 2).clamp(max=1), *colour.unbind(1), (f[13] > 0.75) * 0.5 * (f[13] - 0.5) * 2], 1)
     return shapes.unflatten(0, u.shape[:2])
