@@ -20,6 +20,7 @@ from torch.nn.functional import avg_pool2d, interpolate, normalize
 from tqdm.auto import tqdm
 from .cameras import look_at, project, square_box, to_camera, to_crop
 from .cmu import read_trials, split_trials
+from .motion import ACTIONS, library, perform
 from .records import PoseSet, load_set, load_tensors, save_set, save_tensors
 from .renderer import FACTORS, LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, Look, Scene, clutter, random_look, render, studio
 from .skeletons import LSP14, SUBJECTS, directions, from_directions, subject_lengths
@@ -50,7 +51,6 @@ def procedural_motion(
     seed:int, # of the data set
 )->Motion:
     "The 15 actions of `motion`"
-    from xvae.data.motion import ACTIONS, library, perform
     return Motion(ACTIONS, lambda action, subject, take: perform(action, subject, take, CLIP_FRAMES, seed), library)
 
 # %% ../../nbs/16_rendered.ipynb #d2356cd4
@@ -187,7 +187,7 @@ def studio_set(
     R, position = (torch.cat(c) for c in zip(*(studio_cameras(s) for s in range(max(SUBJECTS) + 1))))
     joints = to_camera(world, R[4 * p.subject + p.camera], position[4 * p.subject + p.camera])
     box = crop_box(joints)
-    room = uniforms(max(SUBJECTS) * 4 + 4, STUDIO_NUMBERS, 36, 2)[p.camera]
+    room = uniforms(4, STUDIO_NUMBERS, 36, 2)[p.camera]
     look = studio_look(p.subject, u[:, 2:])
     images, masks = draw(joints, look, box, studio(joints, box, room), size, device)
     return PoseSet(images, masks, joints - joints[:, :1], in_crop(joints, box), torch.ones(n, 17), p.subject, p.action, p.take, p.camera,

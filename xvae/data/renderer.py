@@ -6,10 +6,11 @@
 __all__ = ['PELVIS', 'RHIP', 'RKNEE', 'RANKLE', 'LHIP', 'LKNEE', 'LANKLE', 'SPINE', 'THORAX', 'NOSE', 'HEAD', 'LSHOULDER',
            'LELBOW', 'LWRIST', 'RSHOULDER', 'RELBOW', 'RWRIST', 'RHEEL', 'RTOE', 'LHEEL', 'LTOE', 'RHAND', 'LHAND',
            'NAPE', 'HAIR', 'BROW', 'NOSETIP', 'WIDTHS', 'COLOURS', 'FACTORS', 'SKINS', 'HAIRS', 'LOOK_NUMBERS',
-           'CAPSULES', 'SHAPE', 'STUDIO_NUMBERS', 'WILD_NUMBERS', 'square_to', 'frame', 'head_frame', 'foot',
+           'CAPSULES', 'COLUMNS', 'SHAPE', 'STUDIO_NUMBERS', 'WILD_NUMBERS', 'square_to', 'frame', 'head_frame', 'foot',
            'landmarks', 'Look', 'between', 'hsv', 'random_look', 'capsule_ends', 'ellipsoid_axes', 'ellipsoid_depth',
-           'capsule_depth', 'pixels', 'Parts', 'capsule_parts', 'ellipsoid_parts', 'shade', 'pattern', 'people',
-           'Scene', 'cover', 'paint', 'studio', 'clutter', 'any_shapes', 'hiding_shapes', 'render']
+           'capsule_depth', 'pixels', 'Parts', 'capsule_parts', 'ellipsoid_parts', 'in_frame', 'normals', 'pattern',
+           'eyes', 'shade', 'nearest', 'people', 'Scene', 'cover', 'paint', 'studio', 'clutter', 'any_shapes',
+           'hiding_shapes', 'render']
 
 # %% ../../nbs/15_renderer.ipynb #f51b4eb5
 from dataclasses import dataclass, fields
@@ -166,10 +167,10 @@ CAPSULES = ( # from, to, radius there, radius here (mm), width, colour, colour b
     (LELBOW, LWRIST, 42, 31, "arms", "shirt", "skin", "lower sleeve"),
     (RWRIST, RHAND, 33, 28, "arms", "skin", "skin", None),
     (LWRIST, LHAND, 33, 28, "arms", "skin", "skin", None),
-    (RHIP, RKNEE, 76, 57, "legs", "trousers", "skin", "upper trouser"),
-    (LHIP, LKNEE, 76, 57, "legs", "trousers", "skin", "upper trouser"),
-    (RKNEE, RANKLE, 57, 42, "legs", "trousers", "skin", "lower trouser"),
-    (LKNEE, LANKLE, 57, 42, "legs", "trousers", "skin", "lower trouser"),
+    (RHIP, RKNEE, 68, 53, "legs", "trousers", "skin", "upper trouser"),
+    (LHIP, LKNEE, 68, 53, "legs", "trousers", "skin", "upper trouser"),
+    (RKNEE, RANKLE, 53, 41, "legs", "trousers", "skin", "lower trouser"),
+    (LKNEE, LANKLE, 53, 41, "legs", "trousers", "skin", "lower trouser"),
     (RHEEL, RTOE, 44, 34, "legs", "shoes", "shoes", None),
     (LHEEL, LTOE, 44, 34, "legs", "shoes", "shoes", None),
     (THORAX, NOSE, 56, 52, "head", "skin", "skin", None),
@@ -198,15 +199,17 @@ def ellipsoid_axes(
     p, one = points.unbind(1), torch.ones_like(look.sleeve)
     size = lambda a, b: (p[a] - p[b]).norm(dim=-1)
     torso, belly, _, _, head = look.widths.unbind(1)
-    centres = torch.stack([torch.lerp(p[SPINE], p[THORAX], 0.42), torch.lerp(p[PELVIS], p[SPINE], 0.85),
+    centres = torch.stack([torch.lerp(p[SPINE], p[THORAX], 0.38), torch.lerp(p[PELVIS], p[SPINE], 0.85),
         torch.lerp(p[PELVIS], p[SPINE], 0.1), p[NOSE] + 22 * frames[:, 3, 0] - 8 * frames[:, 3, 2]], 1)
-    half = [0.86 * size(SPINE, THORAX), 0.46 * size(LSHOULDER, RSHOULDER) + 22 * torso, 114 * torso,
+    half = [0.82 * size(SPINE, THORAX), 0.46 * size(LSHOULDER, RSHOULDER) + 22 * torso, 114 * torso,
             1.05 * size(PELVIS, SPINE), 0.55 * size(LHIP, RHIP) + 5 + 55 * (belly - 0.9), 104 * belly,
             115 * one, 0.5 * size(LHIP, RHIP) + 42 * torso, 112 * torso,
             104 * head, 77 * head, 96 * head]
     return centres, torch.stack(half, 1).unflatten(1, (4, 3))
 
 # %% ../../nbs/15_renderer.ipynb #a20bbd15
+def _n(x): return x[:, None, None]
+
 def ellipsoid_depth(
     u:Tensor, # (N, 1, S) pixel centres
     v:Tensor, # (N, S, 1)
@@ -214,13 +217,12 @@ def ellipsoid_depth(
     M:Tensor, # (N, 3, 3) to the unit sphere, 1 / mm
 )->Tensor: # (N, S, S) inverse depth, 1 / mm; 0 where the ray misses
     "Where rays first meet an ellipsoid"
-    n = lambda x: x[:, None, None]
     uv = center[:, :2] / center[:, 2:]
-    du, dv = u - n(uv[:, 0]), v - n(uv[:, 1])
+    du, dv = u - _n(uv[:, 0]), v - _n(uv[:, 1])
     e = (M @ center[..., None])[..., 0]
     d0, m1, m2 = e / center[:, 2:], M[..., 0], M[..., 1]
     k1, k2 = torch.linalg.cross(m1, e), torch.linalg.cross(m2, e)
-    dot = lambda a, b: n((a * b).sum(-1))
+    dot = lambda a, b: _n((a * b).sum(-1))
     dd = torch.addcmul((dot(m1, m1) * du + 2 * dot(m1, d0)) * du + dot(d0, d0) + (dot(m2, m2) * dv + 2 * dot(m2, d0)) * dv, du, 2 * dot(m1, m2) * dv)
     cross = torch.addcmul((dot(k1, k1) * du) * du + (dot(k2, k2) * dv) * dv, du, 2 * dot(k1, k2) * dv)
     de = dot(d0, e) + dot(m1, e) * du + dot(m2, e) * dv
@@ -237,10 +239,9 @@ def capsule_depth(
     end_mm:Tensor, # (N,) radius
 )->Tensor: # (N, S, S) inverse depth, 1 / mm; 0 where the ray misses
     "Where rays first meet a tapered capsule"
-    n = lambda x: x[:, None, None]
-    near_a, near_b = n(1 / start[:, 2]), n(1 / end[:, 2])
-    ax, ay, bx, by = n(start[:, 0]) * near_a, n(start[:, 1]) * near_a, n(end[:, 0]) * near_b, n(end[:, 1]) * near_b
-    ra, rb = n(start_mm) * near_a, n(end_mm) * near_b
+    near_a, near_b = _n(1 / start[:, 2]), _n(1 / end[:, 2])
+    ax, ay, bx, by = _n(start[:, 0]) * near_a, _n(start[:, 1]) * near_a, _n(end[:, 0]) * near_b, _n(end[:, 1]) * near_b
+    ra, rb = _n(start_mm) * near_a, _n(end_mm) * near_b
     length2 = (bx - ax) ** 2 + (by - ay) ** 2 + 1e-9
     du, dv = u - ax, v - ay
     s = du * ((bx - ax) / length2) + dv * ((by - ay) / length2)
@@ -270,12 +271,16 @@ class Parts:
     beyond:Tensor # (N, P, 3) colour beyond the cut
     cut:Tensor # (N, P, 4) beyond is where cut[:3] . w > cut[3]
     cloth:Tensor # (N, P, 2) 1 if the pattern of the shirt is on that colour
-    mm:Tensor # (N, P, 3) size along, height above the origin of the pattern, size to the left
-    kind:Tensor # (N, P, 3) 1 if it is a capsule; 1 if a jacket may be open here; 1 if it has eyes
+    mm:Tensor # (N, P, 3) size along, height of the origin in the pattern, size to the left
+    kind:Tensor # (N, P, 4) 1 if it is a capsule, (length / radius)² of one; 1 if a jacket may be open here; 1 if it has eyes
 
     def table(self):
-        "(N, 30, P) everything, a row each"
+        "(N, 31, P) everything, a row for each of `COLUMNS`"
         return torch.cat([getattr(self, f.name).flatten(2) for f in fields(self)], 2).transpose(1, 2)
+
+COLUMNS = ("x", "y", "z", "along_x", "along_y", "along_z", "left_x", "left_y", "left_z", "ahead_x", "ahead_y", "ahead_z", "red", "green", "blue",
+    "red_beyond", "green_beyond", "blue_beyond", "cut_along", "cut_left", "cut_ahead", "cut", "cloth", "cloth_beyond", "length", "height", "width",
+    "capsule", "slender", "opens", "eyes")
 
 # %% ../../nbs/15_renderer.ipynb #cfd11390
 def _colour(look, names): return look.colours[:, [COLOURS.index(c) for c in names]]
@@ -294,13 +299,13 @@ def capsule_parts(
     look:Look, # N looks
 )->Parts:
     "The rows of the capsules"
-    axis, one = end - start, torch.ones_like(radius)
+    axis, one, none = end - start, torch.ones_like(radius), torch.zeros_like(radius)
     length, radius = axis.norm(dim=-1).clamp_min(1), radius.clamp_min(1)
     M = frame(axis + 1e-3, left[:, None] + 1e-3 * axis.flip(-1)) / torch.stack([length, radius, radius], -1)[..., None]
-    at, cloth = _cuts(look), one.new_tensor([c[5] == "shirt" for c in CAPSULES]) * one
-    cut = torch.stack([one, 0 * one, 0 * one, at], -1)
-    return Parts(start, M, _colour(look, [c[5] for c in CAPSULES]), _colour(look, [c[6] for c in CAPSULES]), cut,
-        torch.stack([cloth, 0 * one], -1), torch.stack([length, 0 * one, radius], -1), torch.stack([one, 0 * one, 0 * one], -1))
+    cloth = one * one.new_tensor([c[5] == "shirt" for c in CAPSULES])
+    return Parts(start, M, _colour(look, [c[5] for c in CAPSULES]), _colour(look, [c[6] for c in CAPSULES]),
+        torch.stack([one, none, none, _cuts(look)], -1), torch.stack([cloth, none], -1),
+        torch.stack([length, none, radius], -1), torch.stack([one, (length / radius) ** 2, none, none], -1))
 
 # %% ../../nbs/15_renderer.ipynb #7c5ccf78
 def ellipsoid_parts(
@@ -310,79 +315,109 @@ def ellipsoid_parts(
     height:Tensor, # (N, 4) of the centres above the pelvis along the body, mm
     look:Look, # N looks
 )->Parts:
-    "The rows of chest, belly, pelvis and head; belly and pelvis change from trousers to shirt at the hem"
+    "The rows of chest, belly, pelvis and head; belly and pelvis change from trousers to shirt at the hem, the head to hair"
     one = torch.ones_like(height)
-    fixed = lambda rows: one[..., None] * one.new_tensor(rows)
+    rows = lambda numbers: one[..., None] * one.new_tensor(numbers)
     hem = (look.hem[:, None] - height) / half[..., 0]
-    cut = torch.cat([fixed([[0.0, 0, 0], [1, 0, 0], [1, 0, 0], [0.8, 0, -0.45]]), torch.stack([one[:, 0], hem[:, 1], hem[:, 2], 0.13 * one[:, 3]], 1)[..., None]], -1)
+    at = torch.stack([one[:, 0], hem[:, 1], hem[:, 2], 0.13 * one[:, 3]], 1)
+    cut = torch.cat([rows([[0.0, 0, 0], [1, 0, 0], [1, 0, 0], [0.8, 0, -0.45]]), at[..., None]], -1)
     return Parts(center, M, _colour(look, ("shirt", "trousers", "trousers", "skin")), _colour(look, ("shirt", "shirt", "shirt", "hair")), cut,
-        fixed([[1.0, 1], [0, 1], [0, 1], [0, 0]]), torch.stack([half[..., 0], height, half[..., 1]], -1),
-        fixed([[0.0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]))
+        rows([[1.0, 1], [0, 1], [0, 1], [0, 0]]), torch.stack([half[..., 0], height, half[..., 1]], -1),
+        rows([[0.0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]]))
 
 # %% ../../nbs/15_renderer.ipynb #1ab2aa7d
+def in_frame(
+    p, # name of a column -> (N, S, S) its value for the part at each pixel
+    near:Tensor, # (N, S, S) inverse depth, 1 / mm
+    u:Tensor, # (N, 1, S)
+    v:Tensor, # (N, S, 1)
+)->tuple: # along, left, ahead: (N, S, S) each
+    "The point at each pixel, in the frame of its part"
+    z = 1 / near.clamp_min(1e-6)
+    x, y, z = u * z - p("x"), v * z - p("y"), z - p("z")
+    return tuple(p(f"{w}_x") * x + p(f"{w}_y") * y + p(f"{w}_z") * z for w in ("along", "left", "ahead"))
+
+def normals(
+    p, # as above
+    w:tuple, # along, left, ahead
+)->tuple: # x, y, z (N, S, S) each, of length one
+    "Which way the surface faces, camera frame"
+    along = (w[0] - p("capsule") * w[0].clamp(0, 1)) * p("slender")
+    x, y, z = (p(f"along_{k}") * along + p(f"left_{k}") * w[1] + p(f"ahead_{k}") * w[2] for k in "xyz")
+    shrink = torch.rsqrt(x * x + y * y + z * z + 1e-12)
+    return x * shrink, y * shrink, z * shrink
+
+# %% ../../nbs/15_renderer.ipynb #16a9ee55
+def pattern(
+    p, # as above
+    w:tuple, # along, left, ahead
+    look:Look, # N looks
+)->Tensor: # (N, S, S) 1 where the second colour is
+    "Stripes of a shirt across and along the body, and what an open jacket shows"
+    turn = 6.2832 / _n(look.stripe_mm)
+    across = _n(look.stripes[:, 0]) * (((p("length") * w[0] + p("height")) * turn).sin() > 0)
+    along = _n(look.stripes[:, 1]) * ((p("width") * w[1] * turn).cos() > 0.2)
+    opening = p("opens") * ((w[1].abs() < _n(look.jacket)) & (w[2] > 0))
+    return torch.maximum(torch.maximum(across, along), opening)
+
+def eyes(
+    p, # as above
+    w:tuple, # along, left, ahead
+)->Tensor: # (N, S, S) 1 in the eyes
+    "Two dark spots in the face"
+    return p("eyes") * (((w[1].abs() - 0.36).abs() < 0.13) & ((w[0] - 0.1).abs() < 0.09) & (w[2] > 0))
+
+# %% ../../nbs/15_renderer.ipynb #543abf4f
 def shade(
-    table:Tensor, # (N, 30, P) see `Parts.table`
-    part:Tensor, # (N, S, S) int64, the nearest part
-    near:Tensor, # (N, S, S) its inverse depth, 1 / mm
+    p, # name of a column -> (N, S, S) its value for the part at each pixel
+    near:Tensor, # (N, S, S) inverse depth, 1 / mm
     u:Tensor, # (N, 1, S)
     v:Tensor, # (N, S, 1)
     look:Look, # N looks
 )->Tensor: # (N, 3, S, S) 0..1
-    "Colour of every pixel that a part covers (the rest is not used)"
-    n = lambda x: x[:, None, None]
-    column = lambda k: table[:, k].gather(1, part.flatten(1)).view(part.shape)
-    z = 1 / near.clamp_min(1e-6)
-    x, y, z = u * z - column(0), v * z - column(1), z - column(2)
-    w = [column(3 + 3 * i) * x + column(4 + 3 * i) * y + column(5 + 3 * i) * z for i in range(3)]
-    beyond = (column(18) * w[0] + column(20) * w[2] > column(21)).to(z.dtype)
-    cloth = torch.lerp(column(22), column(23), beyond)
-    on = cloth * pattern(column(24) * w[0] + column(25), column(26) * w[1], look)
-    on = torch.maximum(on, cloth * column(28) * ((w[1].abs() < n(look.jacket)) & (w[2] > 0)))
-    eyes = column(29) * (((w[1].abs() - 0.36).abs() < 0.13) & ((w[0] - 0.1).abs() < 0.09) & (w[2] > 0))
-    w[0] = w[0] - column(27) * w[0].clamp(0, 1)
-    normal = [sum(column(3 + 3 * i + k) * w[i] for i in range(3)) for k in range(3)]
-    shrink = torch.rsqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2 + 1e-12)
-    lit = sum(n(look.light[:, k]) * normal[k] for k in range(3)) * shrink
-    facing = (-normal[2] * shrink).clamp(0, 1)
-    light = (n(look.ambient) + (1 - n(look.ambient)) * lit.clamp_min(0)) * (0.72 + 0.28 * facing) * (1 - 0.8 * eyes)
-    light = light * 1.15
-    second = look.colours[:, COLOURS.index("second")]
-    base = [torch.lerp(column(12 + k), column(15 + k), beyond) for k in range(3)]
-    return torch.stack([light * torch.lerp(base[k], n(second[:, k]), on) for k in range(3)], 1).clamp(0, 1)
+    "Colour of every pixel that a part covers (the rest is not used): diffuse and ambient light, darker where the surface turns away"
+    w = in_frame(p, near, u, v)
+    x, y, z = normals(p, w)
+    beyond = (p("cut_along") * w[0] + p("cut_ahead") * w[2] > p("cut")).to(z.dtype)
+    second = torch.lerp(p("cloth"), p("cloth_beyond"), beyond) * pattern(p, w, look)
+    lit = (_n(look.light[:, 0]) * x + _n(look.light[:, 1]) * y + _n(look.light[:, 2]) * z).clamp_min(0)
+    light = torch.lerp(lit, torch.ones_like(lit), _n(look.ambient)) * (0.83 - 0.32 * z.clamp(-1, 0)) * (1 - 0.8 * eyes(p, w))
+    colour = lambda k, c: torch.lerp(torch.lerp(p(c), p(f"{c}_beyond"), beyond), _n(look.colours[:, COLOURS.index("second"), k]), second)
+    return torch.stack([light * colour(k, c) for k, c in enumerate(("red", "green", "blue"))], 1).clamp(0, 1)
 
-def pattern(
-    across:Tensor, # (N, S, S) place along the body or the sleeve, mm
-    along:Tensor, # (N, S, S) place around it, mm
-    look:Look, # N looks
-)->Tensor: # (N, S, S) 1 where the second colour is
-    "The stripes of a shirt"
-    n = lambda x: x[:, None, None]
-    turn = 6.2832 / n(look.stripe_mm)
-    return torch.maximum(n(look.stripes[:, 0]) * ((across * turn).sin() > 0), n(look.stripes[:, 1]) * ((along * turn).cos() > 0.2))
+# %% ../../nbs/15_renderer.ipynb #50cb4190
+def nearest(
+    u:Tensor, # (N, 1, S) pixel centres
+    v:Tensor, # (N, S, 1)
+    capsules:tuple, # both ends (N, C, 3) and radii (N, C), mm
+    ellipsoids:tuple, # centres (N, E, 3) mm, M (N, E, 3, 3)
+)->tuple: # inverse depth (N, S, S), 1 / mm, 0 = nothing; position of the part (N, S, S) int64
+    "What each ray meets first"
+    depths = [lambda k=k: capsule_depth(u, v, *(c[:, k] for c in capsules)) for k in range(capsules[0].shape[1])]
+    depths += [lambda k=k: ellipsoid_depth(u, v, *(e[:, k] for e in ellipsoids)) for k in range(ellipsoids[0].shape[1])]
+    near, part = torch.zeros_like(u * v), torch.zeros_like(u * v, dtype=torch.uint8)
+    for k, depth in enumerate(depths):
+        here = depth()
+        part.masked_fill_(here > near, k)
+        near = torch.maximum(near, here)
+    return near, part.long()
 
-# %% ../../nbs/15_renderer.ipynb #16a9ee55
 def people(
     joints:Tensor, # (N, 17, 3) mm, camera frame
     look:Look, # N looks
     box:Tensor, # (N, 3) centre u, v and half side of the crop, at depth 1
     size:int, # pixels a side
-)->tuple: # colours (N, 3, S, S) 0..1, and whether a person is there (N, S, S)
+)->tuple: # colours (N, 3, S, S) 0..1; inverse depth (N, S, S), 1 / mm, 0 = nobody
     "Draw people, one sample per pixel, on nothing"
     points, frames = landmarks(joints)
-    start, end, start_mm, end_mm = capsule_ends(points, look)
-    center, half = ellipsoid_axes(points, frames, look)
-    M = frames / half[..., None]
+    capsules, (center, half) = capsule_ends(points, look), ellipsoid_axes(points, frames, look)
+    M, height = frames / half[..., None], ((center - points[:, :1]) * frames[:, 2:3, 0]).sum(-1)
     u, v = pixels(box, size)
-    near, part = box.new_zeros(len(box), size, size), torch.zeros(len(box), size, size, dtype=torch.uint8, device=box.device)
-    for k in range(len(CAPSULES) + 4):
-        c = k - len(CAPSULES)
-        here = ellipsoid_depth(u, v, center[:, c], M[:, c]) if c >= 0 else capsule_depth(u, v, start[:, k], end[:, k], start_mm[:, k], end_mm[:, k])
-        part.masked_fill_(here > near, k)
-        near = torch.maximum(near, here)
-    height = ((center - points[:, :1]) * frames[:, 2:3, 0]).sum(-1)
-    rows = [capsule_parts(start, end, (start_mm + end_mm) / 2, frames[:, 0, 1], look), ellipsoid_parts(center, M, half, height, look)]
+    near, part = nearest(u, v, capsules, (center, M))
+    rows = capsule_parts(*capsules[:2], (capsules[2] + capsules[3]) / 2, frames[:, 0, 1], look), ellipsoid_parts(center, M, half, height, look)
     table = torch.cat([r.table() for r in rows], 2)
-    return shade(table, part.long(), near, u, v, look), near > 0
+    column = lambda name: table[:, COLUMNS.index(name)].gather(1, part.flatten(1)).view(part.shape)
+    return shade(column, near, u, v, look), near
 
 # %% ../../nbs/15_renderer.ipynb #55e28ae0
 SHAPE = ("x", "y", "half_width", "half_height", "angle", "round", "soft", "opacity", "red", "green", "blue", "stripes")
@@ -441,7 +476,7 @@ def studio(
 )->Scene:
     "A plain room"
     r = lambda k, low, high: low + (high - low) * u[:, k]
-    feet = (joints[:, (RANKLE, LANKLE)] + 0) 
+    feet = joints[:, (RANKLE, LANKLE)]
     seen = (feet[..., :2] / feet[..., 2:] - box[:, None, :2]) / box[:, None, 2:]
     mm = 1 / (feet[..., 2].mean(1) * box[:, 2])
     at = seen.mean(1)
@@ -507,8 +542,8 @@ def render(
     return tuple(torch.cat(p) for p in zip(*parts))
 
 def _render(joints, look, box, size, scene, sharp):
-    colour, there = people(joints, look, box, size * sharp)
-    there = there[:, None].to(colour.dtype)
+    colour, near = people(joints, look, box, size * sharp)
+    there = (near > 0)[:, None].to(colour.dtype)
     colour, part = avg_pool2d(colour * there, sharp), avg_pool2d(there, sharp)
     top, bottom = scene.backdrop[:, 0, :, None, None], scene.backdrop[:, 1, :, None, None]
     canvas = torch.lerp(top, bottom, torch.linspace(0, 1, size, device=box.device)[:, None].expand(size, size))
