@@ -10,7 +10,7 @@ __all__ = ['PELVIS', 'RHIP', 'RKNEE', 'RANKLE', 'LHIP', 'LKNEE', 'LANKLE', 'SPIN
            'landmarks', 'Look', 'between', 'hsv', 'random_look', 'capsule_ends', 'ellipsoid_axes', 'ellipsoid_depth',
            'capsule_depth', 'pixels', 'Parts', 'capsule_parts', 'ellipsoid_parts', 'in_frame', 'normals', 'pattern',
            'eyes', 'shade', 'nearest', 'people', 'Scene', 'cover', 'paint', 'studio', 'clutter', 'any_shapes',
-           'hiding_shapes', 'render']
+           'hiding_shapes', 'render', 'sheet']
 
 # %% ../../nbs/15_renderer.ipynb #f51b4eb5
 from dataclasses import dataclass, fields
@@ -112,7 +112,7 @@ class Look:
 
     def factors(self):
         "(N, F) all numbers in one row each, named by `FACTORS`"
-        return torch.cat([getattr(self, f.name).reshape(len(self), -1) for f in fields(self)], 1)
+        return torch.cat([getattr(self, f.name)[..., None].flatten(1) for f in fields(self)], 1)
 
 # %% ../../nbs/15_renderer.ipynb #ce999e25
 SKINS = ((0.36, 0.23, 0.17), (0.55, 0.38, 0.28), (0.78, 0.58, 0.45), (0.93, 0.76, 0.66))
@@ -538,7 +538,7 @@ def render(
     if joints.shape[1:] != (17, 3): raise ValueError(f"joints have shape {tuple(joints.shape)}: expected (N, 17, 3), mm, in the camera frame")
     if scene is None: scene = Scene(joints.new_full((len(joints), 2, 3), 0.8), joints.new_zeros(len(joints), 0, 12), joints.new_zeros(len(joints), 0, 12))
     step = max(1, chunk * 96 ** 2 // (sharp * size) ** 2)
-    parts = [_render(joints[i:i + step], look[i:i + step], box[i:i + step], size, scene[i:i + step], sharp) for i in range(0, len(joints), step)]
+    parts = [_render(joints[i:i + step], look[i:i + step], box[i:i + step], size, scene[i:i + step], sharp) for i in range(0, max(1, len(joints)), step)]
     return tuple(torch.cat(p) for p in zip(*parts))
 
 def _render(joints, look, box, size, scene, sharp):
@@ -550,3 +550,13 @@ def _render(joints, look, box, size, scene, sharp):
     canvas, _ = paint(canvas, scene.behind)
     canvas, seen = paint(colour + (1 - part) * canvas, scene.before)
     return (canvas * 255).round().clamp(0, 255).to(torch.uint8), (part[:, 0] * seen >= 0.5).to(torch.uint8)
+
+# %% ../../nbs/15_renderer.ipynb #540016a7
+def sheet(
+    images:Tensor, # (N, 3, S, S) uint8
+    columns:int=8, # pictures side by side
+)->Tensor: # (rows S, columns S, 3) uint8, black where pictures are missing
+    "Many pictures as one, for imshow"
+    missing = -len(images) % columns
+    images = torch.cat([images, images.new_zeros(missing, *images.shape[1:])])
+    return images.unflatten(0, (-1, columns)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
