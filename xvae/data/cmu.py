@@ -33,7 +33,8 @@ def _fault(path, what, fix="copy or unpack the file again"): raise ValueError(f"
 def _sections(path):
     "The lines of an ASF file under their section's name, as words"
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"{path}: no such file; expected the skeleton (.asf) of this subject beside its trials (.amc)")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected the skeleton (.asf) of this subject beside its trials (.amc)")
     sections, current = {}, []
     for line in path.read_text(errors="replace").splitlines():
         words = line.split()
@@ -83,19 +84,19 @@ def _skeleton(bones, parent, root_dof, scale):
         dofs=(root_dof, *(tuple(bones[n].get("dof", ())) for n in names[1:])))
 
 # %% ../../nbs/13_cmu.ipynb #4f295897
-_EXAMPLE = """hipjoint root .6 -.75 .3 2.4 -|femur hipjoint .34 -.94 0 7.2 rx ry rz|tibia femur .34 -.94 0 7.5 rx|foot tibia 0 -.2 .98 2.4 rx rz
-toes foot 0 0 1 1.2 rx|clavicle thorax .94 .34 0 3.5 ry rz|humerus clavicle 1 0 0 5 rx ry rz|radius humerus 1 0 0 3.5 rx|wrist radius 1 0 0 1.7 ry
-hand wrist 1 0 0 .7 rx rz|fingers hand 1 0 0 .6 rx|thumb wrist .7 0 .7 .8 rx rz"""
-_MIDDLE = """lowerback root 0 1 -.1 2 rx ry rz|upperback lowerback 0 1 0 2 rx ry rz|thorax upperback 0 1 0 2 rx ry rz
-lowerneck thorax 0 1 .1 1.8 rx ry rz|upperneck lowerneck 0 1 -.1 1.8 rx ry rz|head upperneck 0 1 0 1.8 rx ry rz"""
+_MIDDLE = """lowerback root 0 1 -.1 2 rx ry rz, upperback lowerback 0 1 0 2 rx ry rz, thorax upperback 0 1 0 2 rx ry rz,
+lowerneck thorax 0 1 .1 1.8 rx ry rz, upperneck lowerneck 0 1 -.1 1.8 rx ry rz, head upperneck 0 1 0 1.8 rx ry rz"""
+_LEFT = """hipjoint root .6 -.75 .3 2.4, femur hipjoint .34 -.94 0 7.2 rx ry rz, tibia femur .34 -.94 0 7.5 rx,
+foot tibia 0 -.2 .98 2.4 rx rz, toes foot 0 0 1 1.2 rx, clavicle thorax .94 .34 0 3.5 ry rz, humerus clavicle 1 0 0 5 rx ry rz,
+radius humerus 1 0 0 3.5 rx, wrist radius 1 0 0 1.7 ry, hand wrist 1 0 0 .7 rx rz, fingers hand 1 0 0 .6 rx, thumb wrist .7 0 .7 .8 rx rz"""
 
 def _example_bones():
-    "name, parent, direction, length and dof of the example's bones: the middle, then left and right"
-    rows = [row.split() for row in _MIDDLE.replace("\n", "|").split("|")]
+    "(name, parent, direction, length, dof) of the example's bones: the middle, then left and right"
+    rows = [row.split() for row in _MIDDLE.split(",")]
     for side, sign in (("l", 1), ("r", -1)):
-        for name, parent, x, *rest in (row.split() for row in _EXAMPLE.replace("\n", "|").split("|")):
+        for name, parent, x, *rest in (row.split() for row in _LEFT.split(",")):
             rows.append([side + name, parent if parent in ("root", "thorax") else side + parent, str(sign * float(x)), *rest])
-    return [(r[0], r[1], r[2:5], r[5], [d for d in r[6:] if d != "-"]) for r in rows]
+    return [(r[0], r[1], r[2:5], r[5], r[6:]) for r in rows]
 
 # %% ../../nbs/13_cmu.ipynb #ae02aad6
 def write_example(
@@ -107,15 +108,22 @@ def write_example(
     "Write ASF and AMC files of a made-up person: something to test with where CMU's are not at hand"
     folder, bones = Path(folder), _example_bones()
     folder.mkdir(parents=True, exist_ok=True)
-    blocks = "".join(f"  begin\n    id {i}\n    name {name}\n    direction {' '.join(d)}\n    length {length}\n    axis 0 0 20 XYZ\n"
-                     + f"    dof {' '.join(dof)}\n" * bool(dof) + "  end\n" for i, (name, _, d, length, dof) in enumerate(bones, 1))
-    tree = "".join(f"    {parent} {name}\n" for name, parent, *_ in bones)
-    asf = ":version 1.10\n:name example\n:units\n  mass 1.0\n  length 0.45\n  angle deg\n:root\n  order TX TY TZ RX RY RZ\n  axis XYZ\n" \
-          f"  position 0 0 0\n  orientation 0 0 0\n:bonedata\n{blocks}:hierarchy\n  begin\n{tree}  end\n"
+    layout = [("root", 6)] + [(name, len(dof)) for name, *_, dof in bones if dof]
     for number, trial in enumerate(trials):
-        (folder / f"{trial.split('_')[0]}.asf").write_text(asf, newline="\r\n")
-        angles = _example_angles(frames, 6 + sum(len(dof) for *_, dof in bones), seed + number)
-        (folder / f"{trial}.amc").write_text(_amc_text(angles, [("root", 6)] + [(n, len(dof)) for n, *_, dof in bones if dof]), newline="\r\n")
+        (folder / f"{trial.split('_')[0]}.asf").write_text(_asf_text(bones), newline="\r\n")
+        angles = _example_angles(frames, sum(n for _, n in layout), seed + number)
+        (folder / f"{trial}.amc").write_text(_amc_text(angles, layout), newline="\r\n")
+
+# %% ../../nbs/13_cmu.ipynb #26c76a6e
+def _asf_text(bones):
+    "The text of an ASF file"
+    def block(number, name, direction, length, dof):
+        lines = [f"id {number}", f"name {name}", f"direction {' '.join(direction)}", f"length {length}", "axis 0 0 20 XYZ"]
+        return ["begin", *lines, *([f"dof {' '.join(dof)}"] if dof else []), "end"]
+    units, root = [":units", "mass 1.0", "length 0.45", "angle deg"], [":root", "order TX TY TZ RX RY RZ", "axis XYZ", "position 0 0 0"]
+    blocks = [line for i, (name, _, *rest) in enumerate(bones, 1) for line in block(i, name, *rest)]
+    tree = [f"{parent} {name}" for name, parent, *_ in bones]
+    return "\n".join([":version 1.10", *units, *root, ":bonedata", *blocks, ":hierarchy", "begin", *tree, "end", ""])
 
 # %% ../../nbs/13_cmu.ipynb #a0ae1b5c
 def _example_angles(frames, channels, seed):
@@ -137,7 +145,7 @@ def _amc_text(values, layout):
 def read_amc(
     path, # an .amc file
     skeleton:Skeleton, # its subject's
-)->Tensor: # (T, skeleton.channels) float64: per frame, the bones' channels in the skeleton's order; degrees, the root's position in the file's unit
+)->Tensor: # (T, skeleton.channels) float64, in the skeleton's order: degrees, the root's position in the file's unit
     "Read all frames of a trial; a damaged file is an error that names the line"
     lines = Path(path).read_text(errors="replace").splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip() and line.strip()[0] not in "#:"), len(lines))
@@ -145,7 +153,7 @@ def read_amc(
     layout = _layout(path, lines, start, skeleton)
     values = _columns("\n".join(lines[start:]).split(), layout)
     if values is None: _find_fault(path, lines, start, layout)
-    return torch.from_numpy(np.stack([values[channel] for name, dof in zip(skeleton.names, skeleton.dofs) for channel in ((name, d) for d in dof)], -1))
+    return torch.from_numpy(np.stack([values[name, d] for name, dof in zip(skeleton.names, skeleton.dofs) for d in dof], -1))
 
 # %% ../../nbs/13_cmu.ipynb #78ef59ba
 def _layout(path, lines, start, skeleton):
@@ -153,8 +161,10 @@ def _layout(path, lines, start, skeleton):
     dofs = {name: dof for name, dof in zip(skeleton.names, skeleton.dofs) if dof}
     names = [line.split()[0] for line in lines[start + 1:start + 1 + len(dofs)] if line.strip()]
     for i, name in enumerate(names):
-        if name not in dofs: _fault(path, f"line {start + 2 + i}: bone '{name}' is not in the skeleton", "is this the right .asf?" if not name.isdigit() else f"expected one line for each of the {len(dofs)} bones that move")
-    if missing := set(dofs) - set(names): _fault(path, f"the first frame has no line for {', '.join(sorted(missing))}", "the file is cut off, or it belongs to another .asf")
+        if name.isdigit(): _fault(path, f"line {start + 2 + i}: frame {name} begins, expected one line for each of {len(dofs)} bones")
+        if name not in dofs: _fault(path, f"line {start + 2 + i}: bone '{name}' is not in the skeleton", "is this the right .asf?")
+    if missing := sorted(set(dofs) - set(names)):
+        _fault(path, f"the first frame has no line for {', '.join(missing)}", "the file is cut off, or it belongs to another .asf")
     return [(name, dofs[name]) for name in names]
 
 # %% ../../nbs/13_cmu.ipynb #ccafaf86
@@ -198,7 +208,9 @@ def _is_number(word):
 def _rotation(degrees):
     "Rz Ry Rx of (..., 3) angles about x, y and z"
     (cx, cy, cz), (sx, sy, sz) = (f(torch.deg2rad(degrees)).unbind(-1) for f in (torch.cos, torch.sin))
-    rows = [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx, sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx, -sy, cy * sx, cy * cx]
+    rows = [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx,
+            sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx,
+            -sy, cy * sx, cy * cx]
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
 
 def bone_ends(
@@ -216,15 +228,17 @@ def bone_ends(
     return torch.stack(ends, 1) * skeleton.scale
 
 # %% ../../nbs/13_cmu.ipynb #72762be8
-BONE_OF_JOINT = dict(RHip="rhipjoint", RKnee="rfemur", RAnkle="rtibia", LHip="lhipjoint", LKnee="lfemur", LAnkle="ltibia", Spine="lowerback", Thorax="thorax",
-    Nose="upperneck", Head="head", LShoulder="lclavicle", LElbow="lhumerus", LWrist="lwrist", RShoulder="rclavicle", RElbow="rhumerus", RWrist="rwrist")
+BONE_OF_JOINT = dict(RHip="rhipjoint", RKnee="rfemur", RAnkle="rtibia", LHip="lhipjoint", LKnee="lfemur", LAnkle="ltibia",
+    Spine="lowerback", Thorax="thorax", Nose="upperneck", Head="head", LShoulder="lclavicle", LElbow="lhumerus", LWrist="lwrist",
+    RShoulder="rclavicle", RElbow="rhumerus", RWrist="rwrist")
 
 def cmu_joints(
     skeleton:Skeleton, # of the subject
     channels:Tensor, # (T, skeleton.channels) from `read_amc`
 )->Tensor: # (T, 17, 3) float32 joints in Human3.6M's order, mm, world with z up
     "Joints of a trial in the world"
-    if missing := set(BONE_OF_JOINT.values()) - set(skeleton.names): raise ValueError(f"the skeleton has no bone {', '.join(sorted(missing))}: expected CMU's names")
+    if missing := sorted(set(BONE_OF_JOINT.values()) - set(skeleton.names)):
+        raise ValueError(f"the skeleton has no bone {', '.join(missing)}: expected CMU's names")
     ends = bone_ends(skeleton, channels)[:, [skeleton.names.index(bone) for bone in BONE_OF_JOINT.values()]]
     x, y, z = torch.cat([(ends[:, :1] + ends[:, 3:4]) / 2, ends], 1).unbind(-1)
     return torch.stack([x, -z, y], -1).float()
@@ -245,10 +259,11 @@ def read_trials(
     "Read all trials under a folder"
     root = Path(root)
     if FPS % fps: raise ValueError(f"fps is {fps}: expected a divisor of {FPS}, such as 10")
-    if not root.is_dir(): raise FileNotFoundError(f"{root}: no such folder; expected a folder of CMU trials, such as subjects/01/01.asf and subjects/01/01_01.amc")
+    layout = "expected a folder of CMU trials, such as subjects/01/01.asf and subjects/01/01_01.amc"
+    if not root.is_dir(): raise FileNotFoundError(f"{root}: no such folder; {layout}")
     paths = sorted(root.rglob("*.amc"), key=lambda p: (p.stem, p))
-    if not paths: raise FileNotFoundError(f"{root}: holds no .amc file; expected a folder of CMU trials, such as subjects/01/01.asf and subjects/01/01_01.amc")
-    skeletons = {asf: read_asf(asf) for asf in {_asf_of(p) for p in paths}}
+    if not paths: raise FileNotFoundError(f"{root}: holds no .amc file; {layout}")
+    skeletons = {asf: read_asf(asf) for asf in sorted({_asf_of(p) for p in paths})}
     def joints(path): return cmu_joints(skeletons[_asf_of(path)], read_amc(path, skeletons[_asf_of(path)])[::FPS // fps])
     return [Trial(path.stem, joints(path)) for path in paths]
 
@@ -262,7 +277,8 @@ def split_trials(
 )->dict: # "paired", "unpaired", "validation" and "test" to a tuple of names; "unpaired" includes "paired"
     "Deal the sorted trials to the parts of the split; the same names give the same split"
     names = sorted(names)
-    if len(names) < len(DEAL): raise ValueError(f"{len(names)} trial{'s' * (len(names) != 1)}: expected at least {len(DEAL)}, so that each part of the split has one; add trials to the folder")
-    if len(set(names)) < len(names): raise ValueError(f"a trial is there twice: {next(a for a, b in zip(names, names[1:]) if a == b)}; remove one")
+    if len(names) < len(DEAL):
+        raise ValueError(f"number of trials is {len(names)}: expected at least {len(DEAL)}, one for each part of the split; add trials")
+    if twice := [a for a, b in zip(names, names[1:]) if a == b]: raise ValueError(f"trial {twice[0]} is there twice; remove one")
     parts = {part: tuple(n for i, n in enumerate(names) if DEAL[i % len(DEAL)] == part) for part in dict.fromkeys(DEAL)}
     return parts | {"unpaired": tuple(sorted(parts["paired"] + parts["unpaired"]))}

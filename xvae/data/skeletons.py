@@ -22,7 +22,8 @@ LSP14 = (3, 2, 1, 4, 5, 6, 16, 15, 14, 11, 12, 13, 8, 10) # positions of LSP's 1
 # %% ../../nbs/11_skeletons.ipynb #74274433
 def _bones(joints):
     "Vectors from each joint's parent to the joint"
-    if joints.shape[-2:] != (17, 3): raise ValueError(f"joints have shape {tuple(joints.shape)}: expected (..., 17, 3), in the order of JOINTS")
+    if joints.shape[-2:] != (17, 3):
+        raise ValueError(f"joints have shape {tuple(joints.shape)}: expected (..., 17, 3), in the order of JOINTS")
     return joints[..., 1:, :] - torch.stack([joints[..., p, :] for p in PARENTS[1:]], dim=-2)
 
 def bone_lengths(
@@ -51,7 +52,8 @@ def from_directions(
 
 # %% ../../nbs/11_skeletons.ipynb #18b5b860
 SUBJECTS = (1, 5, 6, 7, 8, 9, 11) # as in Human3.6M: S1, S5, S6, S7, S8 to train on, S9 and S11 to test on
-PARTS = ("pelvis-hip", "thigh", "shin", "pelvis-spine", "spine-thorax", "thorax-nose", "nose-head", "thorax-shoulder", "upper arm", "forearm")
+PARTS = ("pelvis-hip", "thigh", "shin", "pelvis-spine", "spine-thorax", "thorax-nose", "nose-head", "thorax-shoulder",
+         "upper arm", "forearm")
 MEASURED = { # mm, in the order of PARTS
     1: (133, 443, 454, 233, 257, 121, 115, 151, 279, 252),
     5: (119, 428, 442, 224, 254, 117, 115, 143, 265, 249),
