@@ -6,11 +6,11 @@
 __all__ = ['PELVIS', 'RHIP', 'RKNEE', 'RANKLE', 'LHIP', 'LKNEE', 'LANKLE', 'SPINE', 'THORAX', 'NOSE', 'HEAD', 'LSHOULDER',
            'LELBOW', 'LWRIST', 'RSHOULDER', 'RELBOW', 'RWRIST', 'RHEEL', 'RTOE', 'LHEEL', 'LTOE', 'RHAND', 'LHAND',
            'NAPE', 'HAIR', 'BROW', 'NOSETIP', 'WIDTHS', 'COLOURS', 'FACTORS', 'SKINS', 'HAIRS', 'LOOK_NUMBERS',
-           'CAPSULES', 'COLUMNS', 'SHAPE', 'STUDIO_NUMBERS', 'WILD_NUMBERS', 'square_to', 'frame', 'head_frame', 'foot',
-           'landmarks', 'Look', 'between', 'hsv', 'random_look', 'capsule_ends', 'ellipsoid_axes', 'ellipsoid_depth',
-           'capsule_depth', 'pixels', 'Parts', 'capsule_parts', 'ellipsoid_parts', 'in_frame', 'normals', 'pattern',
-           'eyes', 'shade', 'nearest', 'people', 'Scene', 'cover', 'paint', 'studio', 'clutter', 'any_shapes',
-           'hiding_shapes', 'render', 'sheet']
+           'CAPSULES', 'COLUMNS', 'SHAPE', 'STUDIO_NUMBERS', 'WILD_NUMBERS', 'Batch', 'square_to', 'frame',
+           'head_frame', 'foot', 'landmarks', 'Look', 'between', 'hsv', 'ranges', 'random_colours', 'random_look',
+           'capsule_ends', 'ellipsoid_axes', 'ellipsoid_depth', 'capsule_depth', 'pixels', 'Parts', 'capsule_parts',
+           'ellipsoid_parts', 'in_frame', 'normals', 'pattern', 'eyes', 'shade', 'nearest', 'people', 'Scene', 'cover',
+           'paint', 'shapes', 'studio', 'any_shapes', 'hiding_shapes', 'clutter', 'render', 'sheet']
 
 # %% ../../nbs/15_renderer.ipynb #f51b4eb5
 from dataclasses import dataclass, fields
@@ -19,10 +19,19 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, normalize
 
 # %% ../../nbs/15_renderer.ipynb #27c2fd33
-PELVIS, RHIP, RKNEE, RANKLE, LHIP, LKNEE, LANKLE, SPINE, THORAX, NOSE, HEAD, LSHOULDER, LELBOW, LWRIST, RSHOULDER, RELBOW, RWRIST = range(17)
+(PELVIS, RHIP, RKNEE, RANKLE, LHIP, LKNEE, LANKLE, SPINE, THORAX, NOSE, HEAD,
+ LSHOULDER, LELBOW, LWRIST, RSHOULDER, RELBOW, RWRIST) = range(17)
 RHEEL, RTOE, LHEEL, LTOE, RHAND, LHAND, NAPE, HAIR, BROW, NOSETIP = range(17, 27)
 
 # %% ../../nbs/15_renderer.ipynb #69473884
+class Batch:
+    "A dataclass of tensors whose rows belong to the same sample"
+    def map(self, f): return type(self)(*(f(getattr(self, field.name)) for field in fields(self)))
+    def __len__(self): return len(getattr(self, fields(self)[0].name))
+    def __getitem__(self, index): return self.map(lambda x: x[index])
+    def to(self, device): return self.map(lambda x: x.to(device))
+
+# %% ../../nbs/15_renderer.ipynb #e4395ca9
 def square_to(
     v:Tensor, # (..., 3) directions
     axis:Tensor, # (..., 3) unit vectors
@@ -30,6 +39,7 @@ def square_to(
     "The part of `v` at right angles to `axis`"
     return normalize(v - (v * axis).sum(-1, keepdim=True) * axis, dim=-1)
 
+# %% ../../nbs/15_renderer.ipynb #c5d2eb38
 def frame(
     up:Tensor, # (..., 3) the direction that is kept
     left:Tensor, # (..., 3) roughly the person's left
@@ -51,6 +61,7 @@ def head_frame(
     ahead = square_to(ahead + 1e-3 * chest[:, 1], up)
     return torch.stack([up, torch.linalg.cross(up, ahead), ahead], -2)
 
+# %% ../../nbs/15_renderer.ipynb #571c2224
 def foot(
     hip:Tensor, # (N, 3) mm
     knee:Tensor, # (N, 3) mm
@@ -62,22 +73,21 @@ def foot(
     toes = square_to(ahead + (knee - (hip + ankle) / 2) / 80, shin)
     return ankle + 38 * shin - 38 * toes, ankle + 52 * shin + 130 * toes
 
-# %% ../../nbs/15_renderer.ipynb #571c2224
+# %% ../../nbs/15_renderer.ipynb #4a03934d
 def landmarks(
     joints:Tensor, # (N, 17, 3) mm
 )->tuple: # (N, 27, 3) mm joints and further points; (N, 4, 3, 3) frames of chest, belly, pelvis, head
     "All points that parts of the body hang on"
     j = joints.unbind(1)
-    shoulders, hips = j[LSHOULDER] - j[RSHOULDER], j[LHIP] - j[RHIP]
-    chest, belly = frame(j[THORAX] - j[SPINE], shoulders), frame(j[SPINE] - j[PELVIS], normalize(hips, dim=-1) + normalize(shoulders, dim=-1))
+    shoulders, hips = (normalize(j[l] - j[r], dim=-1) for l, r in ((LSHOULDER, RSHOULDER), (LHIP, RHIP)))
+    chest, belly = frame(j[THORAX] - j[SPINE], shoulders), frame(j[SPINE] - j[PELVIS], hips + shoulders)
     pelvis, head = frame(j[SPINE] - j[PELVIS], hips), head_frame(joints, chest)
-    feet = foot(j[RHIP], j[RKNEE], j[RANKLE], pelvis[:, 2]) + foot(j[LHIP], j[LKNEE], j[LANKLE], pelvis[:, 2])
-    hands = [j[w] + 95 * normalize(j[w] - j[e], dim=-1) for w, e in ((RWRIST, RELBOW), (LWRIST, LELBOW))]
-    nape = j[NOSE] - 35 * head[:, 2] + 15 * head[:, 0]
-    hair = j[THORAX] - 75 * chest[:, 2] - 40 * chest[:, 0]
-    brow = j[NOSE] + 62 * head[:, 2] + 25 * head[:, 0]
-    tip = j[NOSE] + 88 * head[:, 2] - 5 * head[:, 0]
-    return torch.stack([*j, *feet, *hands, nape, hair, brow, tip], 1), torch.stack([chest, belly, pelvis, head], 1)
+    feet = [x for side in ((RHIP, RKNEE, RANKLE), (LHIP, LKNEE, LANKLE)) for x in foot(*(j[k] for k in side), pelvis[:, 2])]
+    hands = [j[wrist] + 95 * normalize(j[wrist] - j[elbow], dim=-1) for wrist, elbow in ((RWRIST, RELBOW), (LWRIST, LELBOW))]
+    at = lambda point, axes, up, ahead: point + up * axes[:, 0] + ahead * axes[:, 2]
+    hair = [at(j[NOSE], head, 15, -35), at(j[THORAX], chest, -40, -75)]
+    nose = [at(j[NOSE], head, 25, 62), at(j[NOSE], head, -5, 88)]
+    return torch.stack([*j, *feet, *hands, *hair, *nose], 1), torch.stack([chest, belly, pelvis, head], 1)
 
 # %% ../../nbs/15_renderer.ipynb #9fc1984c
 WIDTHS = ("torso", "belly", "arms", "legs", "head")
@@ -86,7 +96,7 @@ FACTORS = tuple(f"{c}_{k}" for c in COLOURS for k in "rgb") + WIDTHS + ("sleeve"
     "stripes_along", "stripe_mm", "jacket", "hem", "light_x", "light_y", "light_z", "ambient")
 
 @dataclass(frozen=True)
-class Look:
+class Look(Batch):
     "Body, clothes and light of N people"
     colours:Tensor # (N, 6, 3) RGB in 0..1, see `COLOURS`; "second" is that of stripes and of what a jacket leaves open
     widths:Tensor # (N, 5) thickness of the parts, 1 = usual, see `WIDTHS`
@@ -99,16 +109,6 @@ class Look:
     hem:Tensor # (N,) height of the shirt's hem above the pelvis, mm
     light:Tensor # (N, 3) unit vector to the light, camera frame
     ambient:Tensor # (N,) light from everywhere, 0..1
-
-    def __len__(self): return len(self.colours)
-
-    def __getitem__(self, index):
-        "The looks at `index`"
-        return Look(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    def to(self, device):
-        "The same looks on `device`"
-        return Look(*(getattr(self, f.name).to(device) for f in fields(self)))
 
     def factors(self):
         "(N, F) all numbers in one row each, named by `FACTORS`"
@@ -127,6 +127,7 @@ def between(
     low = at.floor().long().clamp(max=len(anchors) - 2)
     return torch.lerp(anchors[low], anchors[low + 1], (at - low)[:, None])
 
+# %% ../../nbs/15_renderer.ipynb #3e9e85ec
 def hsv(
     h:Tensor, # (N,) hue, 0..1
     s:Tensor, # (N,) saturation
@@ -137,25 +138,38 @@ def hsv(
     return v[:, None] * (1 - s[:, None] * torch.minimum(k, 4 - k).clamp(0, 1))
 
 # %% ../../nbs/15_renderer.ipynb #ebc5fb48
+def ranges(
+    u:Tensor, # (N, K) uniform random numbers
+): # (low, high) -> (N,) the next column, stretched to that range
+    "Use up random numbers column by column"
+    columns = iter(u.unbind(1))
+    return lambda low=0.0, high=1.0: low + (high - low) * next(columns)
+
+def random_colours(
+    u:Tensor, # (N, 16) uniform random numbers
+)->Tensor: # (N, 6, 3) RGB in 0..1, see `COLOURS`
+    "Skin and hair as people have them, any shirt, trousers that are mostly blue, grey or black"
+    r = ranges(u)
+    shirt, second = (hsv(r(), 0.9 * r() ** 1.5, r(0.12, 0.97)) for _ in range(2))
+    trousers, shoes = hsv(r(0.5, 0.75), 0.8 * r() ** 2, r(0.1, 0.8)), hsv(r(), r(0, 0.5), r(0.08, 0.9))
+    return torch.stack([between(SKINS, r()), between(HAIRS, r()), shirt, second, trousers, shoes], 1)
+
+# %% ../../nbs/15_renderer.ipynb #17d67718
 LOOK_NUMBERS = 40
 
 def random_look(
     u:Tensor, # (N, 40) uniform random numbers
 )->Look:
     "People at random"
-    u = iter(u.unbind(1))
-    r = lambda low, high: low + (high - low) * next(u)
-    cloth = lambda: hsv(next(u), r(0, 1) ** 1.5 * 0.9, r(0.12, 0.97))
-    shirt, trousers = cloth(), hsv(r(0.5, 0.75), r(0, 1) ** 2 * 0.8, r(0.1, 0.8))
-    colours = torch.stack([between(SKINS, next(u)), between(HAIRS, next(u)), shirt, cloth(), trousers, hsv(next(u), r(0, 0.5), r(0.08, 0.9))], 1)
-    torso = r(0.88, 1.15)
-    widths = torch.stack([torso, torso * r(0.9, 1.2), r(0.85, 1.2), r(0.88, 1.18), r(0.93, 1.07)], 1)
-    kind, way = next(u), next(u)
-    stripes = torch.stack([(kind < 0.4) & (way < 0.65), (kind < 0.4) & (way > 0.5)], 1).to(kind.dtype)
-    short, shorts = next(u) < 0.55, next(u) < 0.25
-    light = normalize(torch.stack([r(-0.9, 0.9), r(-1.0, -0.3), r(-1.0, -0.5)], 1), dim=1)
-    return Look(colours, widths, torch.where(short, r(0.2, 0.5), r(0.85, 1.0)), torch.where(shorts, r(0.35, 0.6), r(0.9, 1.0)),
-        ((next(u) - 0.6) / 0.4).clamp(0, 1), stripes, r(75, 150), ((kind > 0.8) & (kind < 1)).to(kind.dtype) * r(0.2, 0.45), r(-20, 60), light, r(0.35, 0.6))
+    colours, r = random_colours(u[:, :16]), ranges(u[:, 16:])
+    torso, kind, way, yes = r(0.88, 1.15), r(), r(), lambda condition: condition.to(u.dtype)
+    striped, jacket = kind < 0.4, kind > 0.8
+    return Look(colours,
+        widths=torch.stack([torso, torso * r(0.9, 1.2), r(0.85, 1.2), r(0.88, 1.18), r(0.93, 1.07)], 1),
+        sleeve=torch.where(r() < 0.55, r(0.2, 0.5), r(0.85, 1.0)), trouser=torch.where(r() < 0.25, r(0.35, 0.6), r(0.9, 1.0)),
+        hair_length=r(-1.5, 1).clamp(0, 1), stripes=yes(torch.stack([striped & (way < 0.65), striped & (way > 0.5)], 1)),
+        stripe_mm=r(75, 150), jacket=yes(jacket) * r(0.2, 0.45), hem=r(-20, 60),
+        light=normalize(torch.stack([r(-0.9, 0.9), r(-1.0, -0.3), r(-1.0, -0.5)], 1), dim=1), ambient=r(0.35, 0.6))
 
 # %% ../../nbs/15_renderer.ipynb #75816aaa
 CAPSULES = ( # from, to, radius there, radius here (mm), width, colour, colour beyond the cut, cut
@@ -223,7 +237,8 @@ def ellipsoid_depth(
     d0, m1, m2 = e / center[:, 2:], M[..., 0], M[..., 1]
     k1, k2 = torch.linalg.cross(m1, e), torch.linalg.cross(m2, e)
     dot = lambda a, b: _n((a * b).sum(-1))
-    dd = torch.addcmul((dot(m1, m1) * du + 2 * dot(m1, d0)) * du + dot(d0, d0) + (dot(m2, m2) * dv + 2 * dot(m2, d0)) * dv, du, 2 * dot(m1, m2) * dv)
+    in_u, in_v = (dot(m1, m1) * du + 2 * dot(m1, d0)) * du, (dot(m2, m2) * dv + 2 * dot(m2, d0)) * dv
+    dd = torch.addcmul(in_u + (in_v + dot(d0, d0)), du, 2 * dot(m1, m2) * dv)
     cross = torch.addcmul((dot(k1, k1) * du) * du + (dot(k2, k2) * dv) * dv, du, 2 * dot(k1, k2) * dv)
     de = dot(d0, e) + dot(m1, e) * du + dot(m2, e) * dv
     D = dd - cross
@@ -263,7 +278,7 @@ def pixels(
 
 # %% ../../nbs/15_renderer.ipynb #0c78e32f
 @dataclass(frozen=True)
-class Parts:
+class Parts(Batch):
     "What the shading needs to know of each of P parts of N people"
     origin:Tensor # (N, P, 3) mm: start of a capsule, centre of an ellipsoid
     M:Tensor # (N, P, 3, 3) from mm to the part's frame: along, left, forward
@@ -278,9 +293,9 @@ class Parts:
         "(N, 31, P) everything, a row for each of `COLUMNS`"
         return torch.cat([getattr(self, f.name).flatten(2) for f in fields(self)], 2).transpose(1, 2)
 
-COLUMNS = ("x", "y", "z", "along_x", "along_y", "along_z", "left_x", "left_y", "left_z", "ahead_x", "ahead_y", "ahead_z", "red", "green", "blue",
-    "red_beyond", "green_beyond", "blue_beyond", "cut_along", "cut_left", "cut_ahead", "cut", "cloth", "cloth_beyond", "length", "height", "width",
-    "capsule", "slender", "opens", "eyes")
+COLUMNS = ("x", "y", "z", "along_x", "along_y", "along_z", "left_x", "left_y", "left_z", "ahead_x", "ahead_y", "ahead_z",
+    "red", "green", "blue", "red_beyond", "green_beyond", "blue_beyond", "cut_along", "cut_left", "cut_ahead", "cut",
+    "cloth", "cloth_beyond", "length", "height", "width", "capsule", "slender", "opens", "eyes")
 
 # %% ../../nbs/15_renderer.ipynb #cfd11390
 def _colour(look, names): return look.colours[:, [COLOURS.index(c) for c in names]]
@@ -291,6 +306,7 @@ def _cuts(look):
     at = {None: never, "upper sleeve": 2 * s, "lower sleeve": 2 * s - 1, "upper trouser": 2 * t, "lower trouser": 2 * t - 1}
     return torch.stack([torch.where(at[c[7]] >= 1, never, at[c[7]]) for c in CAPSULES], 1)
 
+# %% ../../nbs/15_renderer.ipynb #7c5ccf78
 def capsule_parts(
     start:Tensor, # (N, C, 3) mm
     end:Tensor, # (N, C, 3) mm
@@ -307,7 +323,7 @@ def capsule_parts(
         torch.stack([one, none, none, _cuts(look)], -1), torch.stack([cloth, none], -1),
         torch.stack([length, none, radius], -1), torch.stack([one, (length / radius) ** 2, none, none], -1))
 
-# %% ../../nbs/15_renderer.ipynb #7c5ccf78
+# %% ../../nbs/15_renderer.ipynb #d04a48df
 def ellipsoid_parts(
     center:Tensor, # (N, 4, 3) mm
     M:Tensor, # (N, 4, 3, 3)
@@ -321,7 +337,8 @@ def ellipsoid_parts(
     hem = (look.hem[:, None] - height) / half[..., 0]
     at = torch.stack([one[:, 0], hem[:, 1], hem[:, 2], 0.13 * one[:, 3]], 1)
     cut = torch.cat([rows([[0.0, 0, 0], [1, 0, 0], [1, 0, 0], [0.8, 0, -0.45]]), at[..., None]], -1)
-    return Parts(center, M, _colour(look, ("shirt", "trousers", "trousers", "skin")), _colour(look, ("shirt", "shirt", "shirt", "hair")), cut,
+    colours = _colour(look, ("shirt", "trousers", "trousers", "skin")), _colour(look, ("shirt", "shirt", "shirt", "hair"))
+    return Parts(center, M, *colours, cut,
         rows([[1.0, 1], [0, 1], [0, 1], [0, 0]]), torch.stack([half[..., 0], height, half[..., 1]], -1),
         rows([[0.0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]]))
 
@@ -337,6 +354,7 @@ def in_frame(
     x, y, z = u * z - p("x"), v * z - p("y"), z - p("z")
     return tuple(p(f"{w}_x") * x + p(f"{w}_y") * y + p(f"{w}_z") * z for w in ("along", "left", "ahead"))
 
+# %% ../../nbs/15_renderer.ipynb #16a9ee55
 def normals(
     p, # as above
     w:tuple, # along, left, ahead
@@ -347,7 +365,7 @@ def normals(
     shrink = torch.rsqrt(x * x + y * y + z * z + 1e-12)
     return x * shrink, y * shrink, z * shrink
 
-# %% ../../nbs/15_renderer.ipynb #16a9ee55
+# %% ../../nbs/15_renderer.ipynb #543abf4f
 def pattern(
     p, # as above
     w:tuple, # along, left, ahead
@@ -360,6 +378,7 @@ def pattern(
     opening = p("opens") * ((w[1].abs() < _n(look.jacket)) & (w[2] > 0))
     return torch.maximum(torch.maximum(across, along), opening)
 
+# %% ../../nbs/15_renderer.ipynb #8a2b919e
 def eyes(
     p, # as above
     w:tuple, # along, left, ahead
@@ -367,7 +386,7 @@ def eyes(
     "Two dark spots in the face"
     return p("eyes") * (((w[1].abs() - 0.36).abs() < 0.13) & ((w[0] - 0.1).abs() < 0.09) & (w[2] > 0))
 
-# %% ../../nbs/15_renderer.ipynb #543abf4f
+# %% ../../nbs/15_renderer.ipynb #b991ce45
 def shade(
     p, # name of a column -> (N, S, S) its value for the part at each pixel
     near:Tensor, # (N, S, S) inverse depth, 1 / mm
@@ -375,15 +394,16 @@ def shade(
     v:Tensor, # (N, S, 1)
     look:Look, # N looks
 )->Tensor: # (N, 3, S, S) 0..1
-    "Colour of every pixel that a part covers (the rest is not used): diffuse and ambient light, darker where the surface turns away"
+    "Colour of every pixel that a part covers: diffuse and ambient light, darker where the surface turns away"
     w = in_frame(p, near, u, v)
     x, y, z = normals(p, w)
     beyond = (p("cut_along") * w[0] + p("cut_ahead") * w[2] > p("cut")).to(z.dtype)
     second = torch.lerp(p("cloth"), p("cloth_beyond"), beyond) * pattern(p, w, look)
     lit = (_n(look.light[:, 0]) * x + _n(look.light[:, 1]) * y + _n(look.light[:, 2]) * z).clamp_min(0)
     light = torch.lerp(lit, torch.ones_like(lit), _n(look.ambient)) * (0.83 - 0.32 * z.clamp(-1, 0)) * (1 - 0.8 * eyes(p, w))
-    colour = lambda k, c: torch.lerp(torch.lerp(p(c), p(f"{c}_beyond"), beyond), _n(look.colours[:, COLOURS.index("second"), k]), second)
-    return torch.stack([light * colour(k, c) for k, c in enumerate(("red", "green", "blue"))], 1).clamp(0, 1)
+    stripes = dict(zip(("red", "green", "blue"), look.colours[:, COLOURS.index("second")].unbind(1)))
+    colour = lambda c: torch.lerp(torch.lerp(p(c), p(f"{c}_beyond"), beyond), _n(stripes[c]), second)
+    return torch.stack([light * colour(c) for c in stripes], 1).clamp(0, 1)
 
 # %% ../../nbs/15_renderer.ipynb #50cb4190
 def nearest(
@@ -402,6 +422,7 @@ def nearest(
         near = torch.maximum(near, here)
     return near, part.long()
 
+# %% ../../nbs/15_renderer.ipynb #4cc98330
 def people(
     joints:Tensor, # (N, 17, 3) mm, camera frame
     look:Look, # N looks
@@ -414,8 +435,8 @@ def people(
     M, height = frames / half[..., None], ((center - points[:, :1]) * frames[:, 2:3, 0]).sum(-1)
     u, v = pixels(box, size)
     near, part = nearest(u, v, capsules, (center, M))
-    rows = capsule_parts(*capsules[:2], (capsules[2] + capsules[3]) / 2, frames[:, 0, 1], look), ellipsoid_parts(center, M, half, height, look)
-    table = torch.cat([r.table() for r in rows], 2)
+    limbs = capsule_parts(*capsules[:2], (capsules[2] + capsules[3]) / 2, frames[:, 0, 1], look)
+    table = torch.cat([limbs.table(), ellipsoid_parts(center, M, half, height, look).table()], 2)
     column = lambda name: table[:, COLUMNS.index(name)].gather(1, part.flatten(1)).view(part.shape)
     return shade(column, near, u, v, look), near
 
@@ -423,19 +444,11 @@ def people(
 SHAPE = ("x", "y", "half_width", "half_height", "angle", "round", "soft", "opacity", "red", "green", "blue", "stripes")
 
 @dataclass(frozen=True)
-class Scene:
+class Scene(Batch):
     "What is behind N people and before them; positions in crop coordinates, (-1, -1) to (1, 1)"
     backdrop:Tensor # (N, 2, 3) RGB in 0..1 at the top and at the bottom
     behind:Tensor # (N, K, 12) shapes, see `SHAPE`
     before:Tensor # (N, L, 12) shapes that hide what is behind them
-
-    def __getitem__(self, index):
-        "The scenes at `index`"
-        return Scene(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    def to(self, device):
-        "The same scenes on `device`"
-        return Scene(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 # %% ../../nbs/15_renderer.ipynb #10cade6c
 def cover(
@@ -449,11 +462,13 @@ def cover(
     c, s = p["angle"].cos(), p["angle"].sin()
     x, y = x * c + y * s, y * c - x * s
     a, b = (x / p["half_width"]).abs(), (y / p["half_height"]).abs()
-    edge = (1 - torch.lerp(torch.maximum(a, b), (a * a + b * b).sqrt(), p["round"])) * torch.minimum(p["half_width"], p["half_height"])
+    outward = torch.lerp(torch.maximum(a, b), (a * a + b * b).sqrt(), p["round"])
+    edge = (1 - outward) * torch.minimum(p["half_width"], p["half_height"])
     alpha = (edge / (p["soft"] + 2 / size) + 0.5).clamp(0, 1) * p["opacity"]
     shade = 1 - p["stripes"] * ((x * 14 / p["half_width"].clamp_min(0.3)).sin() > 0)
     return alpha, torch.stack([p[k] * shade for k in ("red", "green", "blue")], 2)
 
+# %% ../../nbs/15_renderer.ipynb #831f0601
 def paint(
     canvas:Tensor, # (N, 3, S, S) 0..1
     shapes:Tensor, # (N, K, 12)
@@ -467,62 +482,69 @@ def paint(
     return canvas, seen
 
 # %% ../../nbs/15_renderer.ipynb #2c76b655
-STUDIO_NUMBERS = 8
+def shapes(
+    **columns, # a number or (N,) for each of `SHAPE`
+)->Tensor: # (N, 1, 12)
+    "One shape each for N pictures"
+    like = columns["x"]
+    return torch.stack([columns[name] + torch.zeros_like(like) for name in SHAPE], -1)[:, None]
+
+# %% ../../nbs/15_renderer.ipynb #9f4847b8
+STUDIO_NUMBERS = 6
 
 def studio(
     joints:Tensor, # (N, 17, 3) mm, camera frame
     box:Tensor, # (N, 3) crop
-    u:Tensor, # (N, 8) uniform random numbers
+    u:Tensor, # (N, 6) uniform random numbers
 )->Scene:
     "A plain room"
-    r = lambda k, low, high: low + (high - low) * u[:, k]
+    r = ranges(u)
+    wall, (red, green, blue) = hsv(r(), r(0, 0.12), r(0.6, 0.85)), hsv(r(0, 0.12), r(0.05, 0.4), r(0.35, 0.6)).unbind(1)
     feet = joints[:, (RANKLE, LANKLE)]
     seen = (feet[..., :2] / feet[..., 2:] - box[:, None, :2]) / box[:, None, 2:]
-    mm = 1 / (feet[..., 2].mean(1) * box[:, 2])
-    at = seen.mean(1)
-    wall, floor = hsv(u[:, 0], r(1, 0, 0.12), r(2, 0.6, 0.85)), hsv(r(3, 0, 0.12), r(4, 0.05, 0.4), r(5, 0.35, 0.6))
-    o, one = torch.zeros_like(mm), torch.ones_like(mm)
-    line = at[:, 1] - 650 * mm
-    ground = torch.stack([o, line + 3, 3 * one, 3 * one, o, o, o + 0.02, one, *floor.unbind(1), o], 1)
-    spread = (seen[:, 0, 0] - seen[:, 1, 0]).abs() / 2
-    shadow = torch.stack([at[:, 0], at[:, 1] + 60 * mm, spread + 260 * mm, 110 * mm, o, one, 150 * mm, 0.45 * one, *(floor * 0.25).unbind(1), o], 1)
-    return Scene(torch.stack([wall, wall * 0.85], 1), torch.stack([ground, shadow], 1), ground[:, None][:, :0])
+    (x, y), apart, mm = seen.mean(1).unbind(1), (seen[:, 0, 0] - seen[:, 1, 0]).abs() / 2, 1 / (feet[..., 2].mean(1) * box[:, 2])
+    floor = shapes(x=0 * x, y=y - 650 * mm + 3, half_width=3, half_height=3, angle=0, round=0, soft=0.02, opacity=1,
+        red=red, green=green, blue=blue, stripes=0)
+    shadow = shapes(x=x, y=y + 60 * mm, half_width=apart + 260 * mm, half_height=110 * mm, angle=0, round=1, soft=150 * mm,
+        opacity=0.45, red=red / 4, green=green / 4, blue=blue / 4, stripes=0)
+    return Scene(torch.stack([wall, wall * 0.85], 1), torch.cat([floor, shadow], 1), floor[:, :0])
 
 # %% ../../nbs/15_renderer.ipynb #a7b57986
-WILD_NUMBERS = 6 + 12 * 14 + 2 * 15
-
-def clutter(
-    u:Tensor, # (N, 204) uniform random numbers
-)->Scene:
-    "A place at random"
-    backdrop = hsv(u[:, :2].flatten(), 0.5 * u[:, 2:4].flatten(), 0.15 + 0.8 * u[:, 4:6].flatten()).unflatten(0, (-1, 2))
-    behind = u[:, 6:174].unflatten(1, (12, 14))
-    before = u[:, 174:].unflatten(1, (2, 15))
-    return Scene(backdrop, any_shapes(behind, 1.1, 0.08, 0.7), hiding_shapes(before))
-
 def any_shapes(
-    u:Tensor, # (N, K, 14) uniform random numbers
+    u:Tensor, # (N, K, 15) uniform random numbers
     reach:float, # how far from the middle their centres may lie
     small:float, # least half size
     large:float, # largest half size
 )->Tensor: # (N, K, 12) see `SHAPE`
-    "Shapes at random: half of them upright boxes, some blobs, some tilted, some striped"
-    f = u.flatten(0, 1).unbind(1)
-    size = lambda k: small + (large - small) * f[k] ** 2
-    round_ = (f[4] > 0.6) * ((f[4] - 0.6) / 0.4)
-    colour = hsv(f[5], f[6] ** 1.5 * 0.65, 0.08 + 0.87 * f[7])
-    shapes = torch.stack([(2 * f[0] - 1) * reach, (2 * f[1] - 1) * reach, size(2), size(3), (f[8] > 0.6) * 3.1416 * f[9], round_.round(),
-        (f[10] > 0.7) * 0.4 * f[11], 0.5 + 0.5 * (f[12] * 2).clamp(max=1), *colour.unbind(1), (f[13] > 0.75) * 0.5 * (f[13] - 0.5) * 2], 1)
-    return shapes.unflatten(0, u.shape[:2])
+    "Shapes at random: mostly upright boxes, some of them round, tilted, blurred, glassy or striped"
+    r = ranges(u.flatten(0, 1))
+    red, green, blue = hsv(r(), 0.65 * r() ** 1.5, r(0.08, 0.95)).unbind(1)
+    size = lambda: small + (large - small) * r() ** 2
+    one_of = lambda k: (r() < 1 / k).to(u.dtype)
+    return shapes(x=r(-reach, reach), y=r(-reach, reach), half_width=size(), half_height=size(), angle=one_of(2.5) * r(0, 3.14),
+        round=one_of(3), soft=one_of(3) * r(0, 0.4), opacity=r(0.5, 1.5).clamp(max=1), red=red, green=green, blue=blue,
+        stripes=one_of(4) * r(0.2, 0.6))[:, 0].unflatten(0, u.shape[:2])
 
+# %% ../../nbs/15_renderer.ipynb #9f24bd2b
 def hiding_shapes(
-    u:Tensor, # (N, L, 15) uniform random numbers
+    u:Tensor, # (N, L, 16) uniform random numbers
 )->Tensor: # (N, L, 12), see `SHAPE`
-    "Things in front: opaque, sharp, there for one in three of the rows, in the lower part more often than not"
-    shapes = any_shapes(u[..., :14], 0.8, 0.1, 0.42)
-    there = (u[..., 14] < 0.35).to(u.dtype)
-    x, y, w, h, angle, round_, soft, opacity, *colour = shapes.unbind(-1)
-    return torch.stack([x, y * 0.7 + 0.25, w, h, angle, round_, 0 * soft, there, *colour], -1)
+    "Things in front: opaque and sharp, each there in one of three pictures, rather below than above the middle"
+    x, y, w, h, angle, ellipse, soft, _, *colour = any_shapes(u[..., :15], 0.8, 0.1, 0.42).unbind(-1)
+    there = (u[..., 15] < 0.35).to(u.dtype)
+    return torch.stack([x, 0.7 * y + 0.25, w, h, angle, ellipse, 0 * soft, there, *colour], -1)
+
+# %% ../../nbs/15_renderer.ipynb #c68a17dd
+WILD_NUMBERS = 6 + 12 * 15 + 2 * 16
+
+def clutter(
+    u:Tensor, # (N, 218) uniform random numbers
+)->Scene:
+    "A place at random"
+    sky, behind, before = u.split([6, 12 * 15, 2 * 16], 1)
+    sky = sky.unflatten(1, (2, 3))
+    backdrop = torch.stack([hsv(sky[:, k, 0], sky[:, k, 1] / 2, 0.15 + 0.8 * sky[:, k, 2]) for k in range(2)], 1)
+    return Scene(backdrop, any_shapes(behind.unflatten(1, (12, 15)), 1.1, 0.08, 0.7), hiding_shapes(before.unflatten(1, (2, 16))))
 
 # %% ../../nbs/15_renderer.ipynb #e91151c2
 def render(
@@ -535,12 +557,14 @@ def render(
     chunk:int=8, # people drawn at once (at 48 px, fewer if larger); changes speed only
 )->tuple: # images (N, 3, S, S) uint8 RGB, masks (N, S, S) uint8
     "Pictures of people"
-    if joints.shape[1:] != (17, 3): raise ValueError(f"joints have shape {tuple(joints.shape)}: expected (N, 17, 3), mm, in the camera frame")
-    if scene is None: scene = Scene(joints.new_full((len(joints), 2, 3), 0.8), joints.new_zeros(len(joints), 0, 12), joints.new_zeros(len(joints), 0, 12))
-    step = max(1, chunk * 96 ** 2 // (sharp * size) ** 2)
-    parts = [_render(joints[i:i + step], look[i:i + step], box[i:i + step], size, scene[i:i + step], sharp) for i in range(0, max(1, len(joints)), step)]
-    return tuple(torch.cat(p) for p in zip(*parts))
+    if joints.shape[1:] != (17, 3):
+        raise ValueError(f"joints have shape {tuple(joints.shape)}: expected (N, 17, 3), mm, in the camera frame")
+    n, step = len(joints), max(1, chunk * 96 ** 2 // (sharp * size) ** 2)
+    if scene is None: scene = Scene(joints.new_full((n, 2, 3), 0.8), joints.new_zeros(n, 0, 12), joints.new_zeros(n, 0, 12))
+    rows = [slice(i, i + step) for i in range(0, max(1, n), step)]
+    return tuple(torch.cat(x) for x in zip(*(_render(joints[k], look[k], box[k], size, scene[k], sharp) for k in rows)))
 
+# %% ../../nbs/15_renderer.ipynb #81065c44
 def _render(joints, look, box, size, scene, sharp):
     colour, near = people(joints, look, box, size * sharp)
     there = (near > 0)[:, None].to(colour.dtype)
