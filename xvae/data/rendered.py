@@ -244,11 +244,10 @@ def rough(
     "Masks as a network would give them: too wide here, too narrow there, small blobs wrong"
     S = masks.shape[-1]
     field = lambda v, k: interpolate(v.view(-1, 1, k, k), size=(S, S), mode="bilinear")[:, 0]
-    soft = avg_pool2d(masks[:, None].float(), 5, stride=1, padding=2)[:, 0]
-    wrong = field(u[:, 49:], 10) > 0.9
-    near = avg_pool2d(masks[:, None].float(), 9, stride=1, padding=4)[:, 0] > 0
-    mask = soft + 0.5 * (field(u[:, :49], 7) - 0.5) > 0.45
-    return torch.where(wrong & near, ~mask, mask).to(torch.uint8)
+    blur = lambda r: avg_pool2d(masks[:, None].float(), 2 * r + 1, stride=1, padding=r)[:, 0]
+    mask = blur(max(1, S // 40)) + 0.5 * (field(u[:, :49], 7) - 0.5) > 0.45
+    wrong = (field(u[:, 49:], 10) > 0.92) & (blur(max(1, S // 25)) > 0)
+    return (mask ^ wrong).to(torch.uint8)
 
 # %% ../../nbs/16_rendered.ipynb #304f1093
 def wild_set(
