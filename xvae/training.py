@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Batch', 'joint_loss', 'target_loss', 'update', 'average_gradients', 'target_steps', 'learning_rate', 'seed_step',
-           'save_checkpoint', 'load_checkpoint', 'adam', 'train', 'tensor_pairs', 'tensor_targets']
+           'save_checkpoint', 'load_checkpoint', 'laid_out', 'adam', 'train', 'tensor_pairs', 'tensor_targets']
 
 # %% ../nbs/04_training.ipynb #2eac9942
 import math
@@ -32,11 +32,12 @@ def joint_loss(
     model:CrossModalVAE, # the pair of VAEs
     batch:Batch, # pairs
     w:Weights, # of Eq. 7
-    extra:Callable|None=None, # a task's own loss: (model, encoded, batch) -> terms
+    extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
 )->dict: # "loss.term": nats per sample
     "Lines 4 to 10 of Algorithm 1: the terms whose sum is the joint loss"
     e = model.encode(batch.x, batch.y)
-    return total_loss(model, e, batch.x, batch.y, w) | (extra(model, e, batch) if extra else {})
+    terms, y_from_z = total_loss(model, e, batch.x, batch.y, w)
+    return terms | (extra(model, e, y_from_z, batch) if extra else {})
 
 def target_loss(
     model:CrossModalVAE, # the pair of VAEs; only VAE_y takes part
@@ -125,8 +126,14 @@ def load_checkpoint(
         if name.startswith("adam/"): state[int(name.split("/")[1])][name.split("/")[2]] = value
     try: model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model/")})
     except RuntimeError as e: raise ValueError(f"{path}: the checkpoint of another model ({e}); delete it to start anew") from e
-    optimizer.load_state_dict(optimizer.state_dict() | dict(state=dict(state)))
+    optimizer.load_state_dict(optimizer.state_dict() | dict(state=laid_out(state, optimizer)))
     return meta["step"], meta["curves"]
+
+def laid_out(state, optimizer):
+    "Moments in the memory layout of their weights, which fused Adam takes for granted (a file keeps no channels-last)"
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    like = lambda v, p: torch.empty_like(p).copy_(v) if v.shape == p.shape else v
+    return {i: {k: like(v, params[i]) for k, v in s.items()} for i, s in state.items()}
 
 # %% ../nbs/04_training.ipynb #701aca5a
 def adam(
@@ -143,7 +150,7 @@ def train(
     steps:int, # joint steps
     m:int, # target steps after each joint step, see `target_steps`
     w:Weights=Weights(), # of Eq. 7
-    extra:Callable|None=None, # a task's own loss: (model, encoded, batch) -> terms
+    extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
     lr:float=1e-4, # peak learning rate
     schedule:str="constant", # see `learning_rate`
     seed:int=0, # of all that is random in training

@@ -467,11 +467,11 @@ def clip_angles(
     "Joint angles of one performance of an action"
     if action not in _acts: raise ValueError(f"action is {action!r}: expected one of {', '.join(ACTIONS)}")
     person = np.random.default_rng([seed, subject])
-    posture, lively = 4 * person.normal(size=(15, 3)) * (_sway > 0), person.uniform(0.8, 1.3)
+    posture, lively = 2 * person.normal(size=(15, 3)) * (_sway > 0), person.uniform(0.8, 1.3)
     rng = np.random.default_rng([seed, subject, ACTIONS.index(action), take, 1])
-    d = Draw(rng, frames, fps=10)
-    angles = _angles(_acts[action](d), frames) + _balance(posture + lively * _sway * _noise(rng, d.t))
-    if rng.random() < 0.5: angles = mirror(angles)
+    d = Draw(rng, frames, fps=10, wide=0.35)
+    angles = _angles(_acts[action](d), frames) + _balance(posture + 0.4 * lively * _sway * _noise(rng, d.t))
+    if rng.random() < 0.1: angles = mirror(angles)
     yaw = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15) * d.t + d.wave(-0.9, 0.9, 0.08)
     return limit(angles), yaw
 
@@ -494,12 +494,12 @@ def library(
     rng = np.random.default_rng([seed, 7])
     makers = [*_acts.values(), *map(_with_any_arms, _extras)]
     counts = np.bincount(rng.integers(0, len(makers), n), minlength=len(makers))
-    angles = np.concatenate([_angles(make(Draw(rng, m, wide=1.3)), m) for make, m in zip(makers, counts)])
+    angles = np.concatenate([_angles(make(Draw(rng, m, wide=1.0)), m) for make, m in zip(makers, counts)])
     rng.shuffle(angles)
     upper = [i for i, name in enumerate(TURNS) if name.endswith(("chest", "neck", "head", "girdle", "arm", "elbow"))]
     mixed = np.flatnonzero(rng.random(n) < 0.4)
     angles[np.ix_(mixed, upper)] = angles[np.ix_(rng.permutation(mixed), upper)]
-    angles += _balance(1.3 * _sway * rng.normal(0, 1, angles.shape))
+    angles += _balance(_sway * rng.normal(0, 1, angles.shape))
     swap = rng.random(n) < 0.5
     angles[swap] = mirror(angles[swap])
     return pose_directions(limit(angles), rng.uniform(0, 2 * np.pi, n))

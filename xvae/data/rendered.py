@@ -63,6 +63,7 @@ def procedural_motion(
 @lru_cache(maxsize=2)
 def cmu_directions(
     root:str, # folder of CMU trials
+    files:tuple, # from `trial_files`, so that a changed folder is read again
 )->dict: # name: (T, 16, 3) directions, world, z up
     "All trials under a folder at 10 frames a second"
     return {t.name: directions(t.joints) for t in read_trials(root)}
@@ -84,7 +85,7 @@ def cmu_motion(
     seed:int, # of the data set
 )->Motion:
     "Real motion, with clips from one part of the trials and single poses from the unpaired ones"
-    trials = cmu_directions(str(root))
+    trials = cmu_directions(str(root), tuple(trial_files(root)))
     names = split_trials(trials)
     def play(action, subject, take):
         u = uniforms(1, 1, seed * 1000 + subject * 10 + take, 9)[0]
@@ -261,7 +262,7 @@ def wild_set(
     numbers = [12, 8, LOOK_NUMBERS, WILD_NUMBERS, 149]
     bodies, views, looks, places, faults = uniforms(n, sum(numbers), seed, 3).split(numbers, 1)
     world = on_floor(random_bodies(motion.singles(n, seed * 10 + 1), bodies))
-    pitch = torch.deg2rad(12 + 22 * (views[:, :3].sum(1) - 1.5)).clamp(-0.26, 0.7)
+    pitch = torch.deg2rad(10 + 16 * (views[:, :3].sum(1) - 1.5)).clamp(-0.26, 0.7)
     R, position = look_at(0 * pitch, pitch, 2600 + 4000 * views[:, 3], torch.tensor([0.0, 0.0, 900.0]))
     joints = to_camera(world, R, position)
     box = crop_box(joints)
