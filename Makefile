@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Parameters of the notebooks, for one: make table1 ARGS="-p preset smoke -p seeds 0,1,2"
 ARGS ?=
+# Where one table's numbers go. It starts empty, so that everything is trained here; `make reproduce` adds to results/ instead.
+RESULTS ?= _runs/results
 
 bin := .venv/bin
 notebooks := $(notdir $(basename $(wildcard reproduce/*.ipynb)))
@@ -13,8 +15,8 @@ unexport JUPYTER_PATH
 .PHONY: help setup reproduce test readme export clean $(notebooks)
 
 help:
-	@echo "make table1     reproduce one table or figure (here: $(notebooks)); writes results/, and _runs/table1.ipynb to read"
-	@echo "make reproduce  all of them"
+	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
+	@echo "make reproduce  all of them, into results/, with the runs that results/runs has"
 	@echo "make test       check everything"
 	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
 	@echo "make readme     run nbs/index.ipynb and render README.md from it"
@@ -30,9 +32,10 @@ setup: .venv/ready
 
 $(notebooks): setup
 	@mkdir -p _runs
-	$(bin)/papermill --no-progress-bar --stderr-file - $(ARGS) reproduce/$@.ipynb _runs/$@.ipynb
-	@test -n '$(ARGS)' || cat results/$@.md
+	$(bin)/papermill --no-progress-bar --stderr-file - -p results_dir $(RESULTS) $(ARGS) reproduce/$@.ipynb _runs/$@.ipynb
+	@test -n '$(ARGS)' || cat $(RESULTS)/$@.md
 
+reproduce: RESULTS := results
 reproduce: $(notebooks)
 
 test: setup

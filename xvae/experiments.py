@@ -23,7 +23,7 @@ from .training import Batch, joint_loss
 
 # %% ../nbs/30_experiments.ipynb #d8423335
 LAPTOP = PoseSettings()
-SMOKE = replace(LAPTOP, image_size=32, n_pairs=120, n_wild=80, n_test=60, n_library=480, steps=6, batch=8, wild_batch=8,
+SMOKE = replace(LAPTOP, n_pairs=120, n_wild=80, n_test=60, n_library=480, steps=6, batch=8, wild_batch=8,
                 target_batch=16, hidden=32)
 PAPER = replace(LAPTOP, data="human36m", image_size=224, n_pairs=311_997, n_wild=40_000, n_test=8_600, n_library=324_000,
                 encoder="resnet50", decoder_channels=(512, 256, 128, 64), hidden=1024, batch=64, wild_batch=32, lr=1e-4,
@@ -200,7 +200,7 @@ def find_run(
     path = Path(results) / "runs" / run.id / "run.json"
     if not path.exists(): return None
     try: stored = json.loads(path.read_text()); return replace(run, metrics=stored["metrics"], environment=stored["environment"])
-    except (ValueError, KeyError) as e: raise ValueError(f"{path}: not a stored run ({e}); delete its folder and it will be done again") from e
+    except (ValueError, KeyError, TypeError) as e: raise ValueError(f"{path}: not a stored run ({e}); delete its folder and it will be done again") from e
 
 def load_model(
     results:Path, # the store is results/runs
@@ -210,7 +210,8 @@ def load_model(
     path = Path(results) / "runs" / run.id / "model.safetensors"
     if not path.exists(): raise FileNotFoundError(f"{path}: no weights (git does not keep them); delete its folder and do the run again")
     model = PoseModel(run.settings)
-    model.load_state_dict(load_file(path))
+    try: model.load_state_dict(load_file(path))
+    except Exception as e: raise ValueError(f"{path}: not the weights of this run ({e}); delete its folder and do the run again") from e
     return model.eval()
 
 # %% ../nbs/30_experiments.ipynb #0f03c542

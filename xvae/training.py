@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Batch', 'joint_loss', 'target_loss', 'update', 'average_gradients', 'target_steps', 'learning_rate', 'seed_step',
-           'save_checkpoint', 'load_checkpoint', 'laid_out', 'adam', 'train', 'tensor_pairs', 'tensor_targets']
+           'rank', 'save_checkpoint', 'load_checkpoint', 'laid_out', 'adam', 'train', 'tensor_pairs', 'tensor_targets']
 
 # %% ../nbs/04_training.ipynb #2eac9942
 import math
@@ -97,8 +97,9 @@ def seed_step(
     step:int, # joint step
 )->None:
     "Seed torch for one step of one run, on one of the processes"
-    rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-    torch.manual_seed((seed * 1_000_003 + step) * 1009 + rank)
+    torch.manual_seed((seed * 1_000_003 + step) * 1009 + rank())
+
+def rank(): return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 # %% ../nbs/04_training.ipynb #acaba7eb
 def save_checkpoint(
@@ -178,7 +179,7 @@ def train(
                 update(optimizer, target)                                           # 17
                 terms = terms | target
             if step % log_every == 0: curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()})
-            if checkpoint and (step + 1) % save_every == 0: save_checkpoint(checkpoint, model, optimizer, step + 1, curves)
+            if checkpoint and rank() == 0 and (step + 1) % save_every == 0: save_checkpoint(checkpoint, model, optimizer, step + 1, curves)
     return curves
 
 # %% ../nbs/04_training.ipynb #8af8deba

@@ -469,8 +469,8 @@ def clip_angles(
     person = np.random.default_rng([seed, subject])
     posture, lively = 2 * person.normal(size=(15, 3)) * (_sway > 0), person.uniform(0.8, 1.3)
     rng = np.random.default_rng([seed, subject, ACTIONS.index(action), take, 1])
-    d = Draw(rng, frames, fps=10, wide=0.35)
-    angles = _angles(_acts[action](d), frames) + _balance(posture + 0.4 * lively * _sway * _noise(rng, d.t))
+    d = Draw(rng, frames, fps=10, wide=0.3)
+    angles = _angles(_acts[action](d), frames) + _balance(posture + 0.35 * lively * _sway * _noise(rng, d.t))
     if rng.random() < 0.1: angles = mirror(angles)
     yaw = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15) * d.t + d.wave(-0.9, 0.9, 0.08)
     return limit(angles), yaw

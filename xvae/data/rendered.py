@@ -136,8 +136,8 @@ def studio_cameras(
 def crop_box(
     joints:Tensor, # (N, 17, 3) mm, camera frame, absolute
 )->Tensor: # (N, 3) centre u, v and half side, at depth 1
-    "The square around the projected joints, 1.2 times their larger extent"
-    center, side = square_box(project(joints, 1.0))
+    "The square around the projected joints, 1.1 times their larger extent"
+    center, side = square_box(project(joints, 1.0), margin=1.1)
     return torch.cat([center, side / 2], -1)
 
 # %% ../../nbs/16_rendered.ipynb #0e2ac8a5
