@@ -1,5 +1,5 @@
 "The notebooks are the source of truth: everything made from them is in step with them, and all of them run"
-import json, re, runpy
+import csv, json, re, runpy
 import papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 
@@ -68,3 +68,13 @@ def test_parameters(path):
     "Every notebook in reproduce/ has the same parameters, in one cell tagged for papermill"
     tagged = [c for c in json.loads(path.read_text())["cells"] if "parameters" in c["metadata"].get("tags", [])]
     assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS
+
+def test_results_come_from_stored_runs():
+    "Every number of a committed table is the metric of a run that is there"
+    tables = sorted((ROOT/"results").rglob("*.csv"))
+    rows = [row for table in tables if "runs" not in table.parts for row in csv.DictReader(table.open())]
+    assert rows
+    for row in rows:
+        run = json.loads((ROOT/"results/runs"/row["run_id"]/"run.json").read_text())
+        assert round(run["metrics"][row["metric"]], 4) == float(row["value"])
+        assert (run["method"], run["seed"], run["settings"]["motion"]) == (row["method"], int(row["seed"]), row["motion"])
