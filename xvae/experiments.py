@@ -27,7 +27,7 @@ SMOKE = replace(LAPTOP, n_pairs=120, n_wild=80, n_test=60, n_library=480, steps=
                 target_batch=16, hidden=32)
 PAPER = replace(LAPTOP, data="human36m", image_size=224, n_pairs=311_997, n_wild=40_000, n_test=8_600, n_library=324_000,
                 encoder="resnet50", decoder_channels=(512, 256, 128, 64), hidden=1024, batch=64, wild_batch=32, lr=1e-4,
-                schedule="constant", steps=50 * 311_997 // 64, bf16=True)
+                schedule="constant", steps=50 * 311_997 // 64, m_most=None, bf16=True)
 PRESETS = dict(smoke=SMOKE, laptop=LAPTOP, paper=PAPER)
 
 def preset_settings(
@@ -132,7 +132,7 @@ def job(preset="laptop", data=None, motion="procedural", data_root=None, seeds=0
     return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), results.absolute())
 
 # %% ../nbs/50_experiments.ipynb #0fc8b12f
-VERSION = 1
+VERSION = 2
 METHODS = dict(mean_pose=lambda s: s, supervised_only=supervised_only, ours=lambda s: s)
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def save_run(
     place = Path(results) / "runs" / run.id
     beside = place.with_name(f".{run.id}.{os.getpid()}")
     beside.mkdir(parents=True, exist_ok=True)
-    (beside / "run.json").write_text(json.dumps(asdict(run), indent=1) + "\n")
+    (beside / "run.json").write_text(json.dumps(dict(version=VERSION) | asdict(run), indent=1) + "\n")
     if curves: write_csv(beside / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
     if model: save_file({k: v.contiguous() for k, v in model.state_dict().items()}, beside / "model.safetensors")
     if place.exists(): shutil.rmtree(place)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DATASETS', 'PoseSettings', 'supervised_only', 'check_data', 'load_data', 'data_digest', 'network_input',
            'network_target', 'PoseModel', 'reprojection_error', 'pose_extra', 'colour_noise', 'mirrored', 'augmented',
-           'pose_pairs', 'train_pose', 'predict', 'pose_metrics', 'mean_pose_metrics']
+           'pose_pairs', 'used_pairs', 'train_pose', 'predict', 'pose_metrics', 'mean_pose_metrics']
 
 # %% ../../nbs/40_pose.ipynb #1b22a0ef
 import hashlib, json
@@ -33,15 +33,18 @@ class PoseSettings:
     image_size:int = 32 # px, height and width of the crops
     train_subjects:tuple = (1, 5, 6, 7, 8) # S1, S5, ... give the pairs
     test_subjects:tuple = (9, 11) # evaluated
+    pair_subjects:tuple = () # those of the training subjects whose pairs are used; empty = all
+    train_stride:int = 5 # of videos that give pairs: every fifth frame
+    test_stride:int = 64 # of evaluated videos
     validation:bool = False # evaluate on motion held out from training instead of the test motion
     n_pairs:int = 4000 # pairs before `fraction` is taken, N
     n_wild:int = 4000 # pictures with 2D joints only
     n_test:int = 2000 # evaluated pictures
-    n_library:int = 12000 # unpaired poses, M
+    n_library:int = 4000 # unpaired poses, M
     fraction:float = 1.0 # part of the pairs that is used
     encoder:str = "resnet10-16" # of VAE_x, see `ResNetEncoder`
     decoder_channels:tuple = (64, 32, 16, 16) # of VAE_x, see `ConvDecoder`
-    hidden:int = 128 # width of VAE_y's layers
+    hidden:int = 256 # width of VAE_y's layers
     d_latent:int = 64 # dimensions of z_t, z_s and w_t, each
     vae_x:float = 1.0 # weight of Eq. 2
     vae_y:float = 1.0 # weight of Eq. 3
@@ -53,10 +56,11 @@ class PoseSettings:
     sigma_x:float = 1.0 # standard deviation of a colour (0-1) in p(x | z_t, z_s)
     sigma_y:float = 0.03 # m, standard deviation of a coordinate in p(y | w_t)
     sigma_2d:float = 0.03 # crop units, standard deviation of a projected joint
-    steps:int = 1800 # joint steps
+    steps:int = 3600 # joint steps
     batch:int = 32 # pairs in a joint step
     wild_batch:int = 32 # 2D-only pictures in a joint step
     target_batch:int = 64 # unpaired poses in a target step
+    m_most:int|None = 10 # target steps after a joint step are floor(M / N), but no more than this; None = no bound
     lr:float = 4e-3 # peak learning rate of Adam
     schedule:str = "cosine" # see `learning_rate`
     augment:bool = True # colour noise and mirroring
@@ -200,6 +204,16 @@ def pose_pairs(
     return sample
 
 # %% ../../nbs/40_pose.ipynb #f1b2e6b8
+def used_pairs(
+    s:PoseSettings, # whose subjects and `fraction`
+    data:RenderedPeople, # from `load_data`
+    seed:int=0, # of the fraction
+)->PoseSet:
+    "The pairs that a run is given"
+    chosen = torch.isin(data.pairs.subject, torch.tensor(s.pair_subjects or s.train_subjects)).nonzero()[:, 0]
+    return data.pairs[chosen[random_fraction(len(chosen), s.fraction, seed)]]
+
+# %% ../../nbs/40_pose.ipynb #1f37622d
 def train_pose(
     s:PoseSettings, # the run
     data:RenderedPeople, # from `load_data`
@@ -209,13 +223,14 @@ def train_pose(
     label:str="training", # on the progress bar
 )->tuple: # (model in eval mode, loss curves)
     "A trained model of the pose task"
-    pairs = data.pairs[random_fraction(len(data.pairs), s.fraction, seed)]
+    pairs = used_pairs(s, data, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = PoseModel(s).to(device)
     targets = tensor_targets(network_target(data.library, device), s.target_batch)
-    curves = train(model, pose_pairs(pairs, data.wild, s, device), targets, s.steps, target_steps(len(data.library), len(pairs)),
-        s.weights(), pose_extra(s), s.lr, s.schedule, seed, checkpoint, bf16=s.bf16, label=label)
+    m = min(target_steps(len(data.library), len(pairs)), len(data.library) if s.m_most is None else s.m_most)
+    curves = train(model, pose_pairs(pairs, data.wild, s, device), targets, s.steps, m, s.weights(), pose_extra(s), s.lr, s.schedule,
+        seed, checkpoint, bf16=s.bf16, label=label)
     return model.eval(), curves
 
 # %% ../../nbs/40_pose.ipynb #93863c11
@@ -250,6 +265,6 @@ def mean_pose_metrics(
     seed:int=0, # of the fraction
 )->dict: # as `pose_metrics`
     "MPJPE of predicting the mean training pose, PA-MPJPE of predicting the Procrustes mean"
-    joints = data.pairs.joints[random_fraction(len(data.pairs), s.fraction, seed)]
+    joints = used_pairs(s, data, seed).joints
     plain, shape = (pose_metrics(p.expand(len(data.test), -1, -1), data.test) for p in (joints.mean(0), procrustes_mean(joints)))
     return plain | {k: v for k, v in shape.items() if k.startswith("pa_mpjpe")}
