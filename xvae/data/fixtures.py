@@ -4,10 +4,13 @@
 
 # %% auto #0
 __all__ = ['FIXTURES', 'BLOCK', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'ANCHOR', 'SUFFIXES', 'USED', 'SHIFTED', 'CORRUPT',
-           'fixture', 'write_fixture', 'known_file', 'known', 'cells', 'enlarge', 'person', 'paste', 'camera_pose',
-           'to_pixels', 'sequence_name', 'world_motion', 'all_joints', 'write_cdf', 'write_masks', 'write_video',
-           'slate', 'read_slate', 'View', 'view', 'room', 'shown_blocks', 'mask_blocks', 'bounds', 'write_view',
-           'filled', 'write_take', 'human36m']
+           'MPII16', 'NOTHING', 'CASES', 'SMPLH_PARENTS', 'HAND_PARENTS', 'REST', 'RECORDINGS', 'MODELS', 'fixture',
+           'write_fixture', 'known_file', 'known', 'cells', 'enlarge', 'person', 'paste', 'camera_pose', 'to_pixels',
+           'sequence_name', 'world_motion', 'all_joints', 'write_cdf', 'write_masks', 'write_video', 'slate',
+           'read_slate', 'View', 'view', 'room', 'shown_blocks', 'mask_blocks', 'bounds', 'write_view', 'filled',
+           'write_take', 'human36m', 'save_jpeg', 'mmpose_rows', 'human36m_mmpose', 'strangers', 'windows', 'leeds',
+           'lsp', 'lspet', 'struct', 'structs', 'mpii_points', 'mpii_person', 'mpii_picture', 'release', 'mpii',
+           'smplh_rest', 'write_smplh', 'walk', 'smplh_joints', 'recording_keys', 'amass']
 
 # %% ../../nbs/25_fixtures.ipynb #2a9d9306
 from collections.abc import Callable
@@ -50,7 +53,8 @@ def write_fixture(
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=out) as beside:
         (folder := Path(beside)/name).mkdir()
         known = FIXTURES[name](folder, **settings)
-        save_tensors(known_file(name, out), {f"{row}|{key}": torch.as_tensor(v) for row, r in known.items() for key, v in r.items()})
+        flat = {f"{row}|{key}": torch.as_tensor(value) for row, fields in known.items() for key, value in fields.items()}
+        save_tensors(known_file(name, out), flat)
         os.replace(folder, out/name)
     return out/name
 
@@ -415,7 +419,8 @@ def write_view(
     write_masks(root/"MySegmentsMat"/"ground_truth_bs"/f"{stem}.mat", [as_stored(enlarge(m, *v.size)) for m in outlines[:masks]])
     coarse = lambda blocks: np.stack([cells(b, 5) for b in blocks[:poses]])
     return dict(joints=v.joints[:poses, USED], joints_2d=v.points[:poses, USED].astype(np.float32), boxes=np.stack(boxes[:poses]),
-        pictures=coarse(frames).round().astype(np.uint8), masks=coarse(outlines), stored_masks=masks, size=np.array(v.size), frames=len(v.joints))
+        pictures=coarse(frames).round().astype(np.uint8), masks=coarse(outlines), stored_masks=masks, size=np.array(v.size),
+        frames=len(v.joints))
 
 def filled(
     box:np.ndarray, # (4,) px: x1, y1, x2, y2
@@ -445,8 +450,7 @@ def write_take(
         damage = (subject, action, take, camera) == CORRUPT
         row = write_view(root, f"{name}.{number}", v, frames, frames - 2 * (take == 2), subject, damage)
         rows[f"S{subject}/{name}.{number}"] = row | dict(world=stored[:frames, USED].astype(np.float32), readable=not damage,
-            shown=((body[:frames, USED] - camera_pose(subject, camera)[1]) @ camera_pose(subject, camera)[0].T).astype(np.float32),
-            subject=subject, take=take, camera=camera)
+            shifted=(subject, action, take) in SHIFTED, subject=subject, take=take, camera=camera)
     return rows
 
 # %% ../../nbs/25_fixtures.ipynb #ee141664
@@ -476,3 +480,353 @@ def _write_all(root):
             write_cdf(root/"MyPoseFeatures"/"D3_Positions_mono"/f"{name}.{number}.cdf", np.zeros((2, 96), np.float32))
             write_cdf(root/"MyPoseFeatures"/"D2_Positions"/f"{name}.{number}.cdf", np.zeros((2, 64), np.float32))
             (root/"Videos"/f"{name}.{number}.mp4").write_bytes(b"not a film")
+
+# %% ../../nbs/25_fixtures.ipynb #548a811d
+def save_jpeg(
+    path:Path, # file to write; its folder is made
+    picture:np.ndarray, # (H, W, 3) uint8 RGB
+)->None:
+    "A JPEG as OpenCV writes it"
+    from PIL import Image
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path, quality=95)
+
+# %% ../../nbs/25_fixtures.ipynb #8478e3fa
+def mmpose_rows(
+    folder:Path, # of the dataset
+    subject:int, # one of SUBJECTS
+    action:str, # a key of SUFFIXES
+    take:int, # 1 or 2
+    camera:int, # 0..3
+    frames:int, # at 50 a second
+)->tuple: # columns of the npz, what a reader must return
+    "Every fifth frame of a sequence"
+    name = f"S{subject}_{sequence_name(subject, action, take)}.{CAMERAS[camera]}".replace(" ", "_")
+    body = all_joints(world_motion(subject, action, take, frames + 3))[:frames:5]
+    v = view(body, body + [200.0 * ((subject, action, take) in SHIFTED), 0, 0], subject, camera)
+    readable, names = (subject, action, take, camera) != CORRUPT, []
+    for i in range(len(body)):
+        names.append(f"S{subject}/{name}/{name}_{5 * i + 1:06}.jpg")
+        save_jpeg(folder/"images"/names[-1], enlarge(shown_blocks(v, i) if readable else 0 * v.room + 128, *v.size))
+    joints, points = v.joints[:, USED], v.points[:, USED]
+    low, high, one = points.min(1), points.max(1), np.ones((*joints.shape[:2], 1))
+    columns = dict(imgname=np.array(names), center=(low + high) / 2, scale=1.2 * (high - low).max(1) / 200,
+        part=np.concatenate([points, one], -1), S=np.concatenate([joints / 1000.0, one], -1))
+    pictures = np.stack([cells(shown_blocks(v, i), 5) for i in range(len(body))]).round().astype(np.uint8)
+    return columns, {f"S{subject}/{name}": dict(joints=joints, joints_2d=points.astype(np.float32), center=columns["center"],
+        side=200 * columns["scale"], pictures=pictures, readable=readable, subject=subject, take=take, camera=camera)}
+
+# %% ../../nbs/25_fixtures.ipynb #6a3e734c
+@fixture
+def human36m_mmpose(
+    folder:Path, # to write into
+    subjects:tuple=SUBJECTS,
+    actions:tuple=("Directions", "WalkDog"), # keys of SUFFIXES
+    frames:int=6, # of a sequence, at 50 a second; every fifth is written
+)->dict: # what a reader must return
+    "Human3.6M as mmpose prepares it: images, and annotation_body3d/fps10"
+    parts, rows = dict(train=[], test=[]), {}
+    for s, a, t, c in tqdm([(s, a, t, c) for s in subjects for a in actions for t in (1, 2) for c in range(4)], leave=False):
+        columns, row = mmpose_rows(folder, s, a, t, c, frames)
+        parts["test" if s in (9, 11) else "train"].append(columns)
+        rows |= row
+    (folder/"annotation_body3d/fps10").mkdir(parents=True)
+    for part, columns in parts.items():
+        if columns: np.savez(folder/f"annotation_body3d/fps10/h36m_{part}.npz", **{k: np.concatenate([c[k] for c in columns]) for k in columns[0]})
+    _write_cameras(folder/"annotation_body3d/cameras.pkl", subjects)
+    return rows
+
+def _write_cameras(path, subjects):
+    "R from camera to world, T in metres"
+    import pickle
+    table = {}
+    for s in subjects:
+        for c, number in enumerate(CAMERAS):
+            (R, T), I = camera_pose(s, c), INTRINSICS[c][:, None]
+            table[f"S{s}", number] = dict(R=R.T, T=T[:, None] / 1000, f=I[:2], c=I[2:4], k=I[4:7], p=I[7:], w=1000,
+                h=1002 if c in (0, 3) else 1000, name=f"camera{c + 1}", id=number)
+    path.write_bytes(pickle.dumps(table))
+
+# %% ../../nbs/25_fixtures.ipynb #d83be577
+def strangers(
+    n:int, # how many pictures
+    size:int, # px a side
+    tall:float, # px, larger extent of the joints
+    seed:int, # another seed, other people
+)->tuple: # pictures (n, size, size, 3) uint8, masks (n, size, size) bool, joints (n, 17, 2) float64 px
+    "People about the middle of square pictures"
+    u = torch.rand(n, 12 + LOOK_NUMBERS + WILD_NUMBERS, generator=torch.Generator().manual_seed(seed))
+    bodies, looks, places = u.split([12, LOOK_NUMBERS, WILD_NUMBERS], 1)
+    x, y, z = on_floor(random_bodies(library(n, seed), bodies)).unbind(-1)
+    joints = torch.stack([x, 900 - z, 4500 + y], -1)
+    seen = joints[..., :2] / joints[..., 2:]
+    low, high = seen.amin(1), seen.amax(1)
+    half = (high - low).amax(1, keepdim=True) * size / tall / 2
+    box = torch.cat([(low + high) / 2, half], -1)
+    images, masks = render(joints, random_look(looks), box, size, clutter(places), sharp=1)
+    points = (seen - box[:, None, :2]) / half[:, None] * size / 2 + size / 2 - 0.5
+    return images.permute(0, 2, 3, 1).numpy(), masks.bool().numpy(), points.double().numpy()
+
+# %% ../../nbs/25_fixtures.ipynb #c82ef659
+def windows(
+    pictures:np.ndarray, # (n, S, S, 3)
+    points:np.ndarray, # (n, J, 2) px
+    rng, # numpy's
+)->tuple: # list of n pictures (H, W, 3), points (n, J, 2) px in them
+    "Cut pictures to sizes of their own that keep all joints"
+    shown, moved, size = [], points.copy(), pictures.shape[1]
+    for i, xy in enumerate(points):
+        x1, y1 = (int(rng.integers(0, v + 1)) for v in xy.min(0).clip(0))
+        x2, y2 = (int(rng.integers(min(v + 2, size), size + 1)) for v in xy.max(0))
+        shown.append(np.ascontiguousarray(pictures[i, y1:y2, x1:x2]))
+        moved[i] -= [x1, y1]
+    return shown, moved
+
+# %% ../../nbs/25_fixtures.ipynb #9f25989a
+def leeds(
+    folder:Path, # to write into
+    n:int, # how many pictures
+    seed:int,
+    digits:int, # of a picture's number
+)->tuple: # joints (n, 14, 2) px from 0, what a reader must return
+    "Pictures of LSP or LSPET"
+    pictures, _, points = strangers(n, 200, 150, seed)
+    pictures, points = windows(pictures, points[:, LSP14], np.random.default_rng(seed))
+    for i, picture in enumerate(pictures): save_jpeg(folder/f"images/im{i + 1:0{digits}}.jpg", picture)
+    names = [f"im{i + 1:0{digits}}.jpg" for i in range(n)]
+    return points, {name: dict(joints_2d=xy.astype(np.float32), picture=picture) for name, xy, picture in zip(names, points, pictures)}
+
+# %% ../../nbs/25_fixtures.ipynb #3c5ecc33
+@fixture
+def lsp(
+    folder:Path, # to write into
+    n:int=24, # pictures
+)->dict: # what a reader must return
+    "Leeds Sports Pose"
+    savemat, folder = needs("scipy.io", "h36m").savemat, folder/"lsp_dataset"
+    points, rows = leeds(folder, n, 2, 4)
+    hidden = np.random.default_rng(2).permutation(14 * n).reshape(n, 14) < round(0.07 * 14 * n)
+    savemat(folder/"joints.mat", dict(joints=np.concatenate([points + 1, hidden[..., None]], -1).transpose(2, 1, 0)))
+    (folder/"README.txt").write_text("Pictures of rendered people in the format of Leeds Sports Pose")
+    return {name: row | dict(hidden=h) for (name, row), h in zip(rows.items(), hidden)}
+
+@fixture
+def lspet(
+    folder:Path, # to write into
+    n:int=24, # pictures
+)->dict: # what a reader must return
+    "Leeds Sports Pose Extended: some joints are missing, at 0 or below"
+    savemat, folder, rng = needs("scipy.io", "h36m").savemat, folder/"lspet_dataset", np.random.default_rng(3)
+    points, rows = leeds(folder, n, 3, 5)
+    labelled = rng.permutation(14 * n).reshape(n, 14) >= round(0.13 * 14 * n)
+    nowhere = rng.choice([0.0, -1.0, -7.5], points.shape)
+    written = np.concatenate([np.where(labelled[..., None], points + 1, nowhere), labelled[..., None]], -1)
+    savemat(folder/"joints.mat", dict(joints=written.transpose(1, 2, 0)))
+    return {name: row | dict(labelled=l) for (name, row), l in zip(rows.items(), labelled)}
+
+# %% ../../nbs/25_fixtures.ipynb #de423424
+MPII16 = [3, 2, 1, 4, 5, 6, 0, None, 8, 10, 16, 15, 14, 11, 12, 13] # among the 17; the 8th is the middle of the shoulders
+NOTHING = np.zeros((0, 0))
+
+def struct(
+    **fields, # values of one struct
+)->np.ndarray: # (1, 1) structured
+    "A MATLAB struct"
+    row = np.empty((1, 1), [(k, object) for k in fields])
+    for k, v in fields.items(): row[0, 0][k] = v
+    return row
+
+def structs(
+    rows:list, # of `struct` with the same fields
+)->np.ndarray: # (1, N) structured
+    "A MATLAB struct array; nothing if there is none"
+    return np.concatenate(rows, 1) if rows else NOTHING
+
+# %% ../../nbs/25_fixtures.ipynb #a50ac27c
+CASES = ( # per picture, one letter per person; in capitals those in single_person
+    "A", "Ab", "AA", "V", "L", "", "M", "N", "I", "AV", "ab", "t", "", "T")
+#   A all joints    V visibility empty    L a lone point    M points missing    N no field is_visible    I visibility as a number
+#   b no points and no position (the field is empty)    t a test picture: the fields are not there
+
+def mpii_points(
+    xy:np.ndarray, # (16, 2) px from 1
+    case:str, # a letter of CASES
+    rng, # numpy's
+)->tuple: # the struct `annopoints`, ids of the points in it
+    "The points of a person, in any order"
+    count = {"L": 1, "M": 11}.get(case, 16)
+    ids = rng.permutation(16)[:count]
+    visible = {"V": lambda i: NOTHING, "I": lambda i: float(i % 2)}.get(case, lambda i: "01"[i % 2])
+    fields = lambda i: dict(x=xy[i, 0], y=xy[i, 1], id=float(i)) | ({} if case == "N" else dict(is_visible=visible(i)))
+    return struct(point=structs([struct(**fields(i)) for i in ids])), ids
+
+# %% ../../nbs/25_fixtures.ipynb #cfab4f2c
+def mpii_person(
+    xy:np.ndarray, # (17, 2) px from 0
+    case:str, # a letter of CASES
+    rng, # numpy's
+)->tuple: # the struct `annorect`, what a reader must return
+    "A person"
+    joints = np.stack([xy[i] if i is not None else xy[[11, 14]].mean(0) for i in MPII16])
+    (x, y), scale = joints.mean(0) + 1, np.ptp(joints, axis=0).max() / 200
+    place = dict(scale=scale, objpos=struct(x=round(x), y=round(y)))
+    if case == "T": return struct(**place), None
+    head = np.stack([joints[8], joints[9]]) + 1
+    fields = dict(zip(("x1", "y1", "x2", "y2"), np.concatenate([head.min(0) - 8, head.max(0) + 8]).round()))
+    if case == "B": return struct(**fields, annopoints=NOTHING, scale=scale, objpos=NOTHING), None
+    points, ids = mpii_points(joints + 1, case, rng)
+    labelled = np.isin(np.arange(16), ids)
+    return struct(**fields, annopoints=points, **place), dict(joints_2d=joints.astype(np.float32), labelled=labelled)
+
+# %% ../../nbs/25_fixtures.ipynb #4f331e21
+def mpii_picture(
+    people:int, # 0, 1 or 2 that are annotated
+    seed:int,
+)->tuple: # (240, 320, 3) uint8, points (people, 17, 2) px
+    "One or two people side by side"
+    pictures, masks, points = strangers(max(1, people), 320, 150, seed)
+    if people < 2: return pictures[0, 40:280], points[:people] - [0, 40]
+    picture, second, mask = (np.roll(x, shift, 1) for x, shift in ((pictures[0], -70), (pictures[1], 70), (masks[1], 70)))
+    picture[mask] = second[mask]
+    return picture[40:280], points + [[[-70, -40]], [[70, -40]]]
+
+def release(
+    annolist:list, # of struct
+    cases:tuple, # as CASES
+)->np.ndarray:
+    "The struct RELEASE"
+    def cell(values):
+        column = np.empty((len(values), 1), object)
+        for i, v in enumerate(values): column[i, 0] = v
+        return column
+    single = [np.array([[k + 1.0] for k, letter in enumerate(case) if letter.isupper()]).reshape(-1, 1) for case in cases]
+    train = [not any(letter in "tT" for letter in "".join(cases[:i + 1])) for i in range(len(cases))]
+    act = structs([struct(act_name="standing", cat_name="rendered", act_id=float(i)) for i in range(len(cases))]).T
+    return struct(annolist=structs(annolist), img_train=np.array([train], np.uint8), single_person=cell(single), act=act,
+        version="12", video_list=cell(["nobody's film"]))
+
+# %% ../../nbs/25_fixtures.ipynb #82a53c9e
+@fixture
+def mpii(
+    folder:Path, # to write into
+    cases:tuple=CASES,
+)->dict: # "000000001.jpg 1": what a reader must return for the first person in it
+    "MPII Human Pose: pictures of 320 x 240 px, tests without joints"
+    savemat, rng, rows, annolist = needs("scipy.io", "h36m").savemat, np.random.default_rng(4), {}, []
+    for i, case in enumerate(cases):
+        name, (picture, people) = f"{i + 1:09}.jpg", mpii_picture(len(case), 100 + i)
+        persons = [mpii_person(xy, letter.upper(), rng) for letter, xy in zip(case, people)]
+        rows |= {f"{name} {k + 1}": truth | dict(picture=picture, single=letter.isupper())
+                 for k, (letter, (_, truth)) in enumerate(zip(case, persons)) if truth}
+        annolist.append(struct(image=struct(name=name), annorect=structs([p for p, _ in persons]), frame_sec=7.0, vididx=float(i + 1)))
+        save_jpeg(folder/"mpii_human_pose_v1/images"/name, picture)
+    (where := folder/"mpii_human_pose_v1_u12_2").mkdir()
+    savemat(where/"mpii_human_pose_v1_u12_1.mat", dict(RELEASE=release(annolist, cases)))
+    return rows
+
+# %% ../../nbs/25_fixtures.ipynb #dd74f1ec
+SMPLH_PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19] # of the body's 22 joints
+HAND_PARENTS = [k for hand, wrist in ((22, 20), (37, 21)) for f in range(5) for k in (wrist, hand + 3 * f, hand + 3 * f + 1)]
+REST = np.array([float(v) for v in """
+0 -0.23 0.03  0.07 -0.32 0.02  -0.07 -0.32 0.02  0 -0.11 0  0.10 -0.72 0.01  -0.10 -0.72 0.01  0 0.02 0.02
+0.09 -1.14 -0.03  -0.09 -1.14 -0.03  0 0.08 0.03  0.12 -1.20 0.09  -0.12 -1.20 0.09  0 0.28 -0.01
+0.08 0.19 0  -0.08 0.19 0  0 0.36 0.04  0.19 0.22 -0.02  -0.19 0.22 -0.02
+0.45 0.21 -0.04  -0.45 0.21 -0.04  0.71 0.22 -0.05  -0.71 0.22 -0.05
+""".split()]).reshape(22, 3) # m, y up, arms out, the person's left at positive x
+
+# %% ../../nbs/25_fixtures.ipynb #ed5f255b
+def smplh_rest()->np.ndarray: # (52, 3) m
+    "All joints at rest; fingers go on outwards from the wrists"
+    hands = [REST[wrist] + side * np.array([0.09 + 0.03 * k, 0, 0.02 * (f - 2)]) * [1, 1, side]
+             for wrist, side in ((20, 1), (21, -1)) for f in range(5) for k in range(3)]
+    return np.concatenate([REST, hands])
+
+def write_smplh(
+    path:Path, # file to write
+    size:float, # of the body, 1 = as in REST
+    root:int, # what the table has for the parent of the pelvis: -1 or 4294967295
+)->None:
+    "A body model in the shapes of SMPL-H"
+    rng, J = np.random.default_rng(5), size * smplh_rest()
+    v, regressor, shapes = rng.uniform(-1, 1, (6890, 3)), np.zeros((52, 6890)), np.zeros((6890, 3, 16))
+    for j in range(52): v[2 * j], v[2 * j + 1], regressor[j, 2 * j:2 * j + 2] = J[j] + 0.02, J[j] - 0.02, 0.5
+    shapes[..., 0], weights = 0.03 * v, np.eye(52)[np.arange(6890) // 2 % 52]
+    table = np.array([[root, *SMPLH_PARENTS[1:], *HAND_PARENTS], range(52)])
+    path.parent.mkdir(parents=True)
+    np.savez_compressed(path, v_template=v, shapedirs=shapes, posedirs=np.zeros((6890, 3, 459)), J_regressor=regressor,
+        kintree_table=table.astype(np.uint32 if root > 0 else np.int64), weights=weights, f=np.arange(13776 * 3).reshape(-1, 3) % 6890)
+
+# %% ../../nbs/25_fixtures.ipynb #10fa06b4
+def walk(
+    frames:int,
+    fps:float,
+    seed:int, # another seed, another gait and way
+)->tuple: # rotation vectors (frames, 52, 3) rad, positions (frames, 3) m
+    "A gait in SMPL-H's joints"
+    from scipy.spatial.transform import Rotation
+    rng, t = np.random.default_rng(seed), np.arange(frames) / fps
+    poses, swing, heading = np.zeros((frames, 52, 3)), np.sin(2 * np.pi * t), rng.uniform(0, 2 * np.pi)
+    for side, hip, knee, shoulder, elbow in ((1, 1, 4, 16, 18), (-1, 2, 5, 17, 19)):
+        poses[:, hip, 0], poses[:, knee, 0] = -0.45 * side * swing, 0.3 + 0.3 * side * np.cos(2 * np.pi * t)
+        poses[:, shoulder, 2], poses[:, elbow, 1] = -side * rng.uniform(1.1, 1.3), -side * (0.4 + 0.2 * side * swing)
+    poses[:, 9, 1], poses[:, 12, 0] = 0.1 * swing, 0.1
+    upright = Rotation.from_euler("ZX", [heading, np.pi / 2]) * Rotation.from_euler("Y", 0.1 * swing[:, None])
+    poses[:, 0] = upright.as_rotvec()
+    way = 1.1 * t[:, None] * [np.sin(heading), -np.cos(heading)]
+    return poses, np.concatenate([way, np.full((frames, 1), 1.15)], 1)
+
+# %% ../../nbs/25_fixtures.ipynb #57ccc134
+def smplh_joints(
+    poses:np.ndarray, # (T, 52, 3) rad
+    trans:np.ndarray, # (T, 3) m
+    rest:np.ndarray, # (52, 3) m
+)->np.ndarray: # (T, 52, 3) m, world with z up
+    "Forward kinematics, joint by joint"
+    from scipy.spatial.transform import Rotation
+    turns, places = [], []
+    for j, parent in enumerate(SMPLH_PARENTS + HAND_PARENTS):
+        own = Rotation.from_rotvec(poses[:, j])
+        turns.append(own if parent < 0 else turns[parent] * own)
+        places.append(rest[0] + trans if parent < 0 else places[parent] + turns[parent].apply(rest[j] - rest[parent]))
+    return np.stack(places, 1)
+
+# %% ../../nbs/25_fixtures.ipynb #7e5e4d47
+RECORDINGS = ( # name, frames a second, gender, first shape parameter
+    ("CMU/01/01_01_poses", 120.0, "male", 0.0), ("CMU/01/01_02_poses", 120.00004577, b"female", 1.0),
+    ("CMU/02/02_01_poses", 60.0, "male", -1.0), ("CMU/02/02_02_stageii", 120.0, "neutral", 0.5))
+MODELS = dict(male=(1.05, 4294967295), female=(0.95, -1), neutral=(1.0, 4294967295)) # size, parent of the pelvis in the table
+
+def recording_keys(
+    name:str,
+    fps:float,
+    gender, # str or bytes
+    betas:np.ndarray, # (16,)
+    poses:np.ndarray, # (T, 52, 3) rad
+    trans:np.ndarray, # (T, 3) m
+)->dict:
+    "What an npz of AMASS holds, in its older or newer form"
+    flat, T = poses.reshape(len(poses), 156), len(poses)
+    both = dict(trans=trans, gender=np.array(gender), betas=betas)
+    if not name.endswith("stageii"): return both | dict(poses=flat, mocap_framerate=np.array(fps), dmpls=np.zeros((T, 8)))
+    face = np.zeros((T, 9))
+    return both | dict(poses=np.concatenate([flat[:, :66], face, flat[:, 66:]], 1), root_orient=flat[:, :3], pose_body=flat[:, 3:66],
+        pose_hand=flat[:, 66:], pose_jaw=face[:, :3], pose_eye=face[:, 3:], num_betas=np.array(16), mocap_frame_rate=np.array(fps),
+        mocap_time_length=np.array(T / fps), surface_model_type=np.array("smplx"))
+
+# %% ../../nbs/25_fixtures.ipynb #cda6b02f
+@fixture
+def amass(
+    folder:Path, # to write into
+    seconds:float=2.0, # of each recording
+)->dict: # what a reader must return
+    "Recordings of AMASS, and the body models that they need"
+    rows = {}
+    for gender, (size, root) in MODELS.items(): write_smplh(folder/f"body_models/smplh/{gender}/model.npz", size, root)
+    for seed, (name, fps, gender, beta) in enumerate(RECORDINGS):
+        poses, trans = walk(round(seconds * fps), fps, seed)
+        (path := folder/f"{name}.npz").parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **recording_keys(name, fps, gender, beta * np.eye(16)[0], poses, trans))
+        size = MODELS[gender if isinstance(gender, str) else gender.decode()][0] * (1 + 0.03 * beta)
+        rows[name] = dict(joints=smplh_joints(poses, trans, size * smplh_rest())[:, :22], fps=np.array(fps))
+    np.savez(folder/"CMU/01/shape.npz", betas=np.zeros(16), gender=np.array("male"))
+    return rows
