@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['FIXTURES', 'BLOCK', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'ANCHOR', 'SUFFIXES', 'USED', 'SHIFTED', 'CORRUPT',
-           'MPII16', 'NOTHING', 'CASES', 'SMPLH_PARENTS', 'HAND_PARENTS', 'REST', 'RECORDINGS', 'MODELS', 'fixture',
-           'write_fixture', 'known_file', 'known', 'cells', 'enlarge', 'person', 'paste', 'camera_pose', 'to_pixels',
-           'sequence_name', 'world_motion', 'all_joints', 'write_cdf', 'write_masks', 'write_video', 'slate',
-           'read_slate', 'View', 'view', 'room', 'shown_blocks', 'mask_blocks', 'bounds', 'write_view', 'filled',
-           'write_take', 'human36m', 'save_jpeg', 'mmpose_rows', 'human36m_mmpose', 'strangers', 'windows', 'leeds',
-           'lsp', 'lspet', 'struct', 'structs', 'mpii_points', 'mpii_person', 'mpii_picture', 'release', 'mpii',
-           'smplh_rest', 'write_smplh', 'walk', 'smplh_joints', 'recording_keys', 'amass']
+           'MPII16', 'NOTHING', 'CASES', 'SMPLH_PARENTS', 'HAND_PARENTS', 'REST', 'RECORDINGS', 'MODELS', 'BONES',
+           'ENDS', 'BODY_25', 'COCO_18', 'fixture', 'write_fixture', 'known_file', 'known', 'cells', 'enlarge',
+           'person', 'paste', 'camera_pose', 'to_pixels', 'sequence_name', 'world_motion', 'all_joints', 'write_cdf',
+           'write_masks', 'write_video', 'slate', 'read_slate', 'View', 'view', 'room', 'shown_blocks', 'mask_blocks',
+           'bounds', 'write_view', 'filled', 'write_take', 'human36m', 'save_jpeg', 'mmpose_rows', 'human36m_mmpose',
+           'strangers', 'windows', 'leeds', 'lsp', 'lspet', 'struct', 'structs', 'mpii_points', 'mpii_person',
+           'mpii_picture', 'release', 'mpii', 'smplh_rest', 'write_smplh', 'walk', 'smplh_joints', 'recording_keys',
+           'amass', 'Bone', 'cmu_bones', 'cmu_walk', 'cmu_turns', 'cmu_ends', 'cmu_truth', 'asf_text', 'amc_text',
+           'bvh_text', 'bvh_rows', 'cmu', 'openpose', 'pictures', 'main']
 
 # %% ../../nbs/25_fixtures.ipynb #2a9d9306
 from collections.abc import Callable
@@ -532,7 +534,9 @@ def human36m_mmpose(
         rows |= row
     (folder/"annotation_body3d/fps10").mkdir(parents=True)
     for part, columns in parts.items():
-        if columns: np.savez(folder/f"annotation_body3d/fps10/h36m_{part}.npz", **{k: np.concatenate([c[k] for c in columns]) for k in columns[0]})
+        if not columns: continue
+        together = {k: np.concatenate([c[k] for c in columns]) for k in columns[0]}
+        np.savez(folder/f"annotation_body3d/fps10/h36m_{part}.npz", **together)
     _write_cameras(folder/"annotation_body3d/cameras.pkl", subjects)
     return rows
 
@@ -592,9 +596,10 @@ def leeds(
     "Pictures of LSP or LSPET"
     pictures, _, points = strangers(n, 200, 150, seed)
     pictures, points = windows(pictures, points[:, LSP14], np.random.default_rng(seed))
-    for i, picture in enumerate(pictures): save_jpeg(folder/f"images/im{i + 1:0{digits}}.jpg", picture)
     names = [f"im{i + 1:0{digits}}.jpg" for i in range(n)]
-    return points, {name: dict(joints_2d=xy.astype(np.float32), picture=picture) for name, xy, picture in zip(names, points, pictures)}
+    for name, picture in zip(names, pictures): save_jpeg(folder/"images"/name, picture)
+    rows = [dict(joints_2d=xy.astype(np.float32), picture=picture) for xy, picture in zip(points, pictures)]
+    return points, dict(zip(names, rows))
 
 # %% ../../nbs/25_fixtures.ipynb #3c5ecc33
 @fixture
@@ -718,7 +723,8 @@ def mpii(
         persons = [mpii_person(xy, letter.upper(), rng) for letter, xy in zip(case, people)]
         rows |= {f"{name} {k + 1}": truth | dict(picture=picture, single=letter.isupper())
                  for k, (letter, (_, truth)) in enumerate(zip(case, persons)) if truth}
-        annolist.append(struct(image=struct(name=name), annorect=structs([p for p, _ in persons]), frame_sec=7.0, vididx=float(i + 1)))
+        rects = structs([p for p, _ in persons])
+        annolist.append(struct(image=struct(name=name), annorect=rects, frame_sec=7.0, vididx=float(i + 1)))
         save_jpeg(folder/"mpii_human_pose_v1/images"/name, picture)
     (where := folder/"mpii_human_pose_v1_u12_2").mkdir()
     savemat(where/"mpii_human_pose_v1_u12_1.mat", dict(RELEASE=release(annolist, cases)))
@@ -753,8 +759,9 @@ def write_smplh(
     shapes[..., 0], weights = 0.03 * v, np.eye(52)[np.arange(6890) // 2 % 52]
     table = np.array([[root, *SMPLH_PARENTS[1:], *HAND_PARENTS], range(52)])
     path.parent.mkdir(parents=True)
+    table, faces = table.astype(np.uint32 if root > 0 else np.int64), np.arange(13776 * 3).reshape(-1, 3) % 6890
     np.savez_compressed(path, v_template=v, shapedirs=shapes, posedirs=np.zeros((6890, 3, 459)), J_regressor=regressor,
-        kintree_table=table.astype(np.uint32 if root > 0 else np.int64), weights=weights, f=np.arange(13776 * 3).reshape(-1, 3) % 6890)
+        kintree_table=table, weights=weights, f=faces)
 
 # %% ../../nbs/25_fixtures.ipynb #10fa06b4
 def walk(
@@ -809,8 +816,9 @@ def recording_keys(
     both = dict(trans=trans, gender=np.array(gender), betas=betas)
     if not name.endswith("stageii"): return both | dict(poses=flat, mocap_framerate=np.array(fps), dmpls=np.zeros((T, 8)))
     face = np.zeros((T, 9))
-    return both | dict(poses=np.concatenate([flat[:, :66], face, flat[:, 66:]], 1), root_orient=flat[:, :3], pose_body=flat[:, 3:66],
-        pose_hand=flat[:, 66:], pose_jaw=face[:, :3], pose_eye=face[:, 3:], num_betas=np.array(16), mocap_frame_rate=np.array(fps),
+    parts = dict(root_orient=flat[:, :3], pose_body=flat[:, 3:66])
+    parts |= dict(pose_jaw=face[:, :3], pose_eye=face[:, 3:], pose_hand=flat[:, 66:])
+    return both | parts | dict(poses=np.concatenate([*parts.values()], 1), num_betas=np.array(16), mocap_frame_rate=np.array(fps),
         mocap_time_length=np.array(T / fps), surface_model_type=np.array("smplx"))
 
 # %% ../../nbs/25_fixtures.ipynb #cda6b02f
@@ -830,3 +838,270 @@ def amass(
         rows[name] = dict(joints=smplh_joints(poses, trans, size * smplh_rest())[:, :22], fps=np.array(fps))
     np.savez(folder/"CMU/01/shape.npz", betas=np.zeros(16), gender=np.array("male"))
     return rows
+
+# %% ../../nbs/25_fixtures.ipynb #0006e185
+BONES = [line.split() for line in """
+lhipjoint root LHipJoint 0.57,-0.75,0.33 2.4 0,0,0 -
+lfemur lhipjoint LeftUpLeg 0.259,-0.966,0 7.4 0,0,15 rx,ry,rz
+ltibia lfemur LeftLeg 0.259,-0.966,0 7.5 0,0,15 rx
+lfoot ltibia LeftFoot 0.05,-0.19,0.98 2.4 -90,0,15 rx,rz
+ltoes lfoot LeftToeBase 0,0,1 1.2 -90,0,15 rx
+rhipjoint root RHipJoint -0.57,-0.75,0.33 2.4 0,0,0 -
+rfemur rhipjoint RightUpLeg -0.259,-0.966,0 7.4 0,0,-15 rx,ry,rz
+rtibia rfemur RightLeg -0.259,-0.966,0 7.5 0,0,-15 rx
+rfoot rtibia RightFoot -0.05,-0.19,0.98 2.4 -90,0,-15 rx,rz
+rtoes rfoot RightToeBase 0,0,1 1.2 -90,0,-15 rx
+lowerback root LowerBack 0,0.995,-0.1 2.05 0,0,0 rx,ry,rz
+upperback lowerback Spine 0,1,-0.02 2.05 0,0,0 rx,ry,rz
+thorax upperback Spine1 0,1,0.02 2.05 0,0,0 rx,ry,rz
+lowerneck thorax Neck 0,0.99,0.1 1.7 0,0,0 rx,ry,rz
+upperneck lowerneck Neck1 0,0.99,0.1 1.7 0,0,0 rx,ry,rz
+head upperneck Head 0,0.99,0.1 1.7 0,0,0 rx,ry,rz
+lclavicle thorax LeftShoulder 0.93,0.36,0 3.6 0,0,20 ry,rz
+lhumerus lclavicle LeftArm 1,0,0 5 180,30,90 rx,ry,rz
+lradius lhumerus LeftForeArm 1,0,0 3.4 0,0,90 rx
+lwrist lradius LeftHand 1,0,0 1.7 0,0,90 ry
+lhand lwrist LeftFingerBase 1,0,0 0.7 0,0,90 rx,rz
+lfingers lhand LeftHandIndex1 1,0,0 0.5 0,0,90 rx
+lthumb lwrist LThumb 0.7,0,0.7 0.7 0,45,0 rx,rz
+rclavicle thorax RightShoulder -0.93,0.36,0 3.6 0,0,-20 ry,rz
+rhumerus rclavicle RightArm -1,0,0 5 180,-30,-90 rx,ry,rz
+rradius rhumerus RightForeArm -1,0,0 3.4 0,0,-90 rx
+rwrist rradius RightHand -1,0,0 1.7 0,0,-90 ry
+rhand rwrist RightFingerBase -1,0,0 0.7 0,0,-90 rx,rz
+rfingers rhand RightHandIndex1 -1,0,0 0.5 0,0,-90 rx
+rthumb rwrist RThumb -0.7,0,0.7 0.7 0,-45,0 rx,rz
+""".split("\n")[1:-1]] # name, parent, its joint in BVH, direction, length, axis (degrees), degrees of freedom
+
+# %% ../../nbs/25_fixtures.ipynb #e3c5dcbb
+@dataclass(frozen=True)
+class Bone:
+    "A bone of BONES, of a person of a certain size"
+    name: str
+    parent: str
+    joint: str # in BVH
+    reach: np.ndarray # (3,) from its start to its end at rest, CMU's unit
+    axis: np.ndarray # (3,) degrees
+    dof: tuple # of "rx", "ry", "rz"
+
+def cmu_bones(
+    size:float=1.0, # of the person
+)->list: # of Bone
+    "The skeleton of a subject"
+    numbers = lambda text: np.array([float(v) for v in text.split(",")])
+    unit = lambda v: v / np.linalg.norm(v)
+    free = lambda text: () if text == "-" else tuple(text.split(","))
+    return [Bone(*names, size * float(length) * unit(numbers(way)), numbers(axis), free(dof))
+            for *names, way, length, axis, dof in BONES]
+
+# %% ../../nbs/25_fixtures.ipynb #1bab5157
+def cmu_walk(
+    frames:int, # at 120 a second
+    seed:int, # another seed, another walk
+)->dict: # bone: (frames, its degrees of freedom) degrees; root: (frames, 6) place in CMU's unit, then degrees
+    "Legs and arms swing; every other angle moves a little, so that no axis and no order goes untested"
+    rng, t = np.random.default_rng([7, seed]), np.arange(frames) / 120
+    swing = np.sin(2 * np.pi * t)
+    wave = lambda: rng.uniform(2, 6) * np.sin(2 * np.pi * rng.uniform(0.5, 1.5) * t + rng.uniform(0, 6))
+    angles = {b.name: {d: wave() for d in b.dof} for b in cmu_bones()}
+    for side, sign in ("l", 1), ("r", -1):
+        angles[f"{side}femur"]["rx"] += -5 - 25 * sign * swing
+        angles[f"{side}femur"]["rz"] += -13 * sign
+        angles[f"{side}tibia"]["rx"] += 25 + 15 * sign * np.cos(2 * np.pi * t)
+        angles[f"{side}humerus"]["rz"] += 65 * sign
+        angles[f"{side}radius"]["rx"] += 30
+    heading = rng.uniform(-180, 180)
+    way = np.stack([20 * t * np.sin(np.radians(heading)), 17.5 + 0 * t, 20 * t * np.cos(np.radians(heading))])
+    columns = dict(root=[*way, wave(), heading + wave(), wave()]) | {k: [*v.values()] for k, v in angles.items()}
+    return {k: np.stack(v, 1).round(5) if v else np.zeros((frames, 0)) for k, v in columns.items()}
+
+# %% ../../nbs/25_fixtures.ipynb #7b566858
+def cmu_turns(
+    bones:list, # of Bone
+    motion:dict, # from `cmu_walk`
+)->dict: # bone: (frames, 3, 3), against its parent
+    "How each bone is turned: its angles are counted about its own axes"
+    from scipy.spatial.transform import Rotation
+    turn = lambda xyz: Rotation.from_euler("xyz", xyz, degrees=True).as_matrix() # Rz Ry Rx
+    turns = dict(root=turn(motion["root"][:, 3:]))
+    for bone in bones:
+        angles = np.zeros((len(motion["root"]), 3))
+        for column, dof in zip(motion[bone.name].T, bone.dof): angles[:, "xyz".index(dof[1])] = column
+        C = turn(bone.axis)
+        turns[bone.name] = C @ turn(angles) @ C.T
+    return turns
+
+def cmu_ends(
+    bones:list, # of Bone
+    motion:dict, # from `cmu_walk`
+)->dict: # bone: (frames, 3) mm, y up
+    "Where each bone ends"
+    turns, ends = cmu_turns(bones, motion), dict(root=motion["root"][:, :3])
+    for bone in bones:
+        turns[bone.name] = turns[bone.parent] @ turns[bone.name]
+        ends[bone.name] = ends[bone.parent] + turns[bone.name] @ bone.reach
+    return {k: v * 25.4 / 0.45 for k, v in ends.items()}
+
+# %% ../../nbs/25_fixtures.ipynb #a2a3b744
+ENDS = ("rhipjoint rfemur rtibia lhipjoint lfemur ltibia lowerback thorax upperneck head "
+        "lclavicle lhumerus lwrist rclavicle rhumerus rwrist").split() # of joints 1 to 16
+
+def cmu_truth(
+    bones:list, # of Bone
+    motion:dict, # from `cmu_walk`
+)->dict: # what a reader must return
+    "The 17 joints, mm, world with z up"
+    ends = cmu_ends(bones, motion)
+    joints = np.stack([(ends["lhipjoint"] + ends["rhipjoint"]) / 2, *(ends[k] for k in ENDS)], 1)
+    return dict(joints=joints[..., [0, 2, 1]] * [1, -1, 1])
+
+# %% ../../nbs/25_fixtures.ipynb #c5ecd788
+def asf_text(
+    bones:list, # of Bone
+)->str:
+    "A skeleton as text"
+    def block(number, b):
+        words = lambda v: " ".join(f"{x:.7g}" for x in v)
+        length = np.linalg.norm(b.reach)
+        lines = [f"id {number}", f"name {b.name}", f"direction {words(b.reach / length)}", f"length {length:.7g}"]
+        lines += [f"axis {words(b.axis)} XYZ"]
+        limits = ["limits (-180.0 180.0)"] + ["       (-180.0 180.0)"] * (len(b.dof) - 1)
+        return "\n     ".join(["  begin", *lines, *([f"dof {' '.join(b.dof)}", *limits] if b.dof else [])]) + "\n  end"
+    children = {}
+    for b in bones: children.setdefault(b.parent, []).append(b.name)
+    return "\n".join(["# rendered people", ":version 1.10", ":name VICON", ":units", "  mass 1.0", "  length 0.45", "  angle deg",
+        ":documentation", "   a made-up person", ":root", "   order TX TY TZ RX RY RZ", "   axis XYZ", "   position 0 0 0",
+        "   orientation 0 0 0", ":bonedata", *(block(i, b) for i, b in enumerate(bones, 1)), ":hierarchy", "  begin",
+        *(f"    {parent} {' '.join(names)}" for parent, names in children.items()), "  end", ""])
+
+def amc_text(
+    motion:dict, # from `cmu_walk`
+)->str:
+    "A recording as text"
+    lines = ["#!OML:ASF rendered.ASF", ":FULLY-SPECIFIED", ":DEGREES"]
+    moving = {k: v for k, v in motion.items() if v.shape[1]}
+    for t in range(len(motion["root"])):
+        lines += [str(t + 1), *(f"{k} {' '.join(f'{x:.8g}' for x in v[t])}" for k, v in moving.items())]
+    return "\n".join([*lines, ""])
+
+# %% ../../nbs/25_fixtures.ipynb #4818725f
+def bvh_text(
+    bones:list, # of Bone
+    motion:dict, # from `cmu_walk`
+)->str:
+    "Skeleton and recording as text, after a T-pose"
+    order, ends = [], {b.name: b for b in bones}
+    def joint(name):
+        order.append(name)
+        below = [b.name for b in bones if b.parent == name]
+        title = "ROOT Hips" if name == "root" else f"JOINT {ends[name].joint}"
+        offset = "0 0 0" if name == "root" or ends[name].parent == "root" else reach(ends[name].parent)
+        place = "6 Xposition Yposition Zposition" if name == "root" else "3"
+        lines = [f"OFFSET {offset}", f"CHANNELS {place} Zrotation Yrotation Xrotation"]
+        lines += [line for b in below for line in joint(b)] or ["End Site", "{", f"\tOFFSET {reach(name)}", "}"]
+        return [title, "{", *("\t" + line for line in lines), "}"]
+    reach = lambda name: " ".join(f"{x:.6f}" for x in ends[name].reach)
+    tree = joint("root")
+    rows = bvh_rows(cmu_turns(bones, motion), motion["root"][:, :3], order)
+    text = [" ".join(f"{x:.6f}" for x in row) for row in rows]
+    return "\n".join(["HIERARCHY", *tree, "MOTION", f"Frames: {len(text)}", "Frame Time: .0083333", *text, ""])
+
+def bvh_rows(
+    turns:dict, # bone: (frames, 3, 3), against its parent
+    places:np.ndarray, # (frames, 3) of the root
+    order:list, # of the bones
+)->np.ndarray: # (1 + frames, 3 + 3 x bones), first a T-pose
+    "The numbers of a recording"
+    from scipy.spatial.transform import Rotation
+    angles = np.concatenate([Rotation.from_matrix(turns[k]).as_euler("ZYX", degrees=True) for k in order], 1)
+    rows = np.concatenate([places, angles], 1)
+    return np.concatenate([np.pad(places[:1], ((0, 0), (0, angles.shape[1]))), rows])
+
+# %% ../../nbs/25_fixtures.ipynb #8f55df38
+@fixture
+def cmu(
+    folder:Path, # to write into
+    frames:int=240, # of each recording, at 120 a second
+)->dict: # what a reader must return
+    "CMU's recordings: two subjects as ASF/AMC, one as BVH"
+    rows = {}
+    for seed, (name, size) in enumerate({"01_01": 1.0, "01_02": 1.0, "02_01": 0.9, "03_01": 1.05}.items()):
+        bones, motion, subject = cmu_bones(size), cmu_walk(frames, seed), name[:2]
+        if subject == "03": files = {f"data/003/{name}.bvh": bvh_text(bones, motion)}
+        else: files = {f"subjects/{subject}/{subject}.asf": asf_text(bones), f"subjects/{subject}/{name}.amc": amc_text(motion)}
+        for path, text in files.items():
+            (folder/path).parent.mkdir(parents=True, exist_ok=True)
+            (folder/path).write_text(text, newline="\r\n")
+        rows[name] = cmu_truth(bones, motion)
+    return rows
+
+# %% ../../nbs/25_fixtures.ipynb #ac787504
+BODY_25 = {0: 9, 1: 8, 2: 14, 3: 15, 4: 16, 5: 11, 6: 12, 7: 13, 8: 0, 9: 1, 10: 2, 11: 3, 12: 4, 13: 5, 14: 6} # OpenPose's: ours
+COCO_18 = {0: 9, 1: 8, 2: 14, 3: 15, 4: 16, 5: 11, 6: 12, 7: 13, 8: 1, 9: 2, 10: 3, 11: 4, 12: 5, 13: 6}
+
+def openpose(
+    people:list, # per person (17, 2) px and (17,) confidence; 0 = not seen
+    old:bool=False, # COCO-18 under the key of version 1.0
+)->str:
+    "What OpenPose writes of a picture"
+    names, count, key = (COCO_18, 18, "pose_keypoints") if old else (BODY_25, 25, "pose_keypoints_2d")
+    def numbers(xy, confidence):
+        row = np.zeros((count, 3))
+        for i, j in names.items():
+            if confidence[j] > 0: row[i] = [*xy[j], confidence[j]]
+        return {key: row.ravel().round(4).tolist()} | {f"{part}_keypoints_2d": [] for part in ("face", "hand_left", "hand_right")}
+    return json.dumps(dict(version=1.0 if old else 1.3, people=[numbers(*p) for p in people]))
+
+# %% ../../nbs/25_fixtures.ipynb #09f43476
+@fixture
+def pictures(
+    folder:Path, # to write into
+    frames:int=12, # of the video
+)->dict: # what a reader must return; "run 3" is the video's frame 3
+    "A user's own pictures and a video, seen by OpenPose"
+    from PIL import Image
+    def seen(xy, mean=0.8): # the nose is there, spine and crown are not in OpenPose's skeletons
+        return xy.astype(np.float32), np.where(np.isin(np.arange(17), [7, 10]), 0, mean).astype(np.float32)
+    shots, masks, points = strangers(4, 320, 250, 11)
+    pair, two = mpii_picture(2, 12)
+    faint = seen(points[2]); faint[1][[3, 16]] = 0
+    cases = {"anna.jpg": (shots[0], [seen(points[0])]), "ben.jpg": (pair, [seen(two[0], 0.4), seen(two[1], 0.9)]),
+             "clara.png": (shots[2], [faint]), "dora.jpg": (shots[3], []), "emil.jpg": (shots[1], None)}
+    rows = {}
+    for name, (picture, people) in cases.items():
+        Image.fromarray(picture).save(folder/name, **({"quality": 95} if name.endswith("jpg") else {}))
+        if people is not None: (folder/f"{Path(name).stem}_keypoints.json").write_text(openpose(people, name == "clara.png"))
+        rows[name] = dict(picture=picture) | _people(people or [])
+    (folder/"masks").mkdir()
+    Image.fromarray(255 * masks[0].astype(np.uint8)).save(folder/"masks/anna.png")
+    rows["anna.jpg"]["mask"] = masks[0]
+    return rows | _film(folder, frames, seen)
+
+def _people(people):
+    return dict(joints_2d=np.stack([xy for xy, _ in people]), confidence=np.stack([c for _, c in people])) if people else {}
+
+def _film(folder, frames, seen):
+    "A video of somebody, and OpenPose's word on most of its frames"
+    from PIL import Image
+    body = all_joints(world_motion(5, "Greeting", 1, frames))
+    v, rows = view(body, body, 5, 1), {}
+    write_video(folder/"run.mp4", (enlarge(shown_blocks(v, i), *v.size) for i in range(frames)), v.size, fps=25)
+    for i in range(frames):
+        people = [] if i == 4 else [seen(v.points[i, USED])]
+        (folder/f"run_{i:012}_keypoints.json").write_text(openpose(people))
+        if i < 3: Image.fromarray(255 * enlarge(mask_blocks(v, i), *v.size)).save(folder/f"masks/run_{i:012}.png")
+        rows[f"run {i}"] = dict(cells=cells(shown_blocks(v, i), 5), mask=cells(mask_blocks(v, i), 5)) | _people(people)
+    return rows
+
+# %% ../../nbs/25_fixtures.ipynb #93bb9a01
+def main(
+    words:list|None=None, # of the command line
+)->None:
+    "Write fixtures"
+    parser = argparse.ArgumentParser("python -m xvae.data.fixtures", description="Tiny datasets in the formats of the real ones")
+    parser.add_argument("name", choices=[*FIXTURES, "all"])
+    parser.add_argument("--out", required=True, help="folder for NAME and NAME.known.safetensors")
+    args = parser.parse_args(words)
+    for name in FIXTURES if args.name == "all" else [args.name]: print(write_fixture(name, args.out))
+
+if __name__ == "__main__" and __package__: main()
