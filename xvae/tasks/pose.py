@@ -56,7 +56,7 @@ class PoseSettings:
     sigma_x:float = 1.0 # standard deviation of a colour (0-1) in p(x | z_t, z_s)
     sigma_y:float = 0.03 # m, standard deviation of a coordinate in p(y | w_t)
     sigma_2d:float = 0.03 # crop units, standard deviation of a projected joint
-    steps:int = 3600 # joint steps
+    steps:int = 3200 # joint steps
     batch:int = 32 # pairs in a joint step
     wild_batch:int = 32 # 2D-only pictures in a joint step
     target_batch:int = 64 # unpaired poses in a target step
