@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['VERSION', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'FROM_32', 'ACTIONS', 'RENAMED', 'MONO', 'WORLD', 'D2', 'VIDEOS',
-           'BOXES', 'MASKS', 'CORRUPT', 'SHIFTED', 'SHIFT', 'FIELDS', 'rotation', 'world_to_camera', 'camera_to_world',
-           'to_pixels', 'facing', 'sides_agree', 'length_range', 'check_poses', 'take_number', 'Sequence', 'sequences',
-           'placed', 'read_cdf', 'check_pixels', 'file_of', 'read_poses', 'frames', 'masks', 'extent', 'mask_box',
-           'joints_box', 'kind_of', 'segments', 'raw_shots', 'read_list', 'Rows', 'read_picture', 'listed_shots',
-           'footage']
+           'BOXES', 'MASKS', 'CORRUPT', 'SHIFTED', 'SHIFT', 'TAIL', 'FIELDS', 'rotation', 'world_to_camera',
+           'camera_to_world', 'to_pixels', 'facing', 'sides_agree', 'length_range', 'check_poses', 'take_number',
+           'Sequence', 'sequences', 'placed', 'read_cdf', 'check_pixels', 'file_of', 'read_poses', 'frames', 'masks',
+           'extent', 'mask_box', 'joints_box', 'kind_of', 'segments', 'raw_shots', 'read_list', 'Rows', 'read_picture',
+           'listed_shots', 'footage']
 
 # %% ../../nbs/21_human36m.ipynb #90d9db74
 from contextlib import contextmanager
@@ -230,7 +230,7 @@ class Sequence:
     stem: str # as in its files' names, "Directions 1"
     action: str # one of ACTIONS
     take: int # 1 or 2
-    cameras: tuple # numbers of the cameras whose poses are there
+    cameras: tuple # numbers of the cameras that have poses
 
 # %% ../../nbs/21_human36m.ipynb #95ac4ba8
 def _stems(folder, pattern):
@@ -253,7 +253,8 @@ def sequences(
     for name in _stems(folder / MONO, "*.cdf"):
         stem, camera = _camera_of(folder / MONO, name)
         found.setdefault(stem, set()).add(camera)
-    for stem in _stems(folder / WORLD, "*.cdf"): found.setdefault(stem, set()).update(range(4))
+    for stem in _stems(folder / WORLD, "*.cdf"):
+        found.setdefault(stem, set()).update(c for c in range(4) if (folder / VIDEOS / f"{stem}.{CAMERAS[c]}.mp4").is_file())
     return [Sequence(subject, stem, *take_number(subject, stem), tuple(sorted(cameras))) for stem, cameras in sorted(found.items())]
 
 # %% ../../nbs/21_human36m.ipynb #f1e9903f
@@ -283,7 +284,7 @@ def read_cdf(
     cdflib = needs("cdflib", "h36m")
     if not Path(path).is_file(): raise FileNotFoundError(f"{path}: no such file, expected a pose file; unpack its archive again")
     try: pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), dtype=np.float64)
-    except Exception as e: _fault(path, f"not a whole CDF file with a variable Pose ({' '.join(str(e).split())})", _again)
+    except Exception as e: _fault(path, f"not readable ({' '.join(str(e).split())}), expected a whole CDF file with a variable Pose", _again)
     if pose.ndim not in (2, 3) or pose.shape[-1] != 32 * dims or not pose.size:
         _fault(path, f"Pose has shape {pose.shape}, expected (1, frames, {32 * dims}), which is 32 joints", _again)
     return pose.reshape(-1, 32, dims)[:, list(FROM_32)]
@@ -297,6 +298,7 @@ def check_pixels(
 )->None:
     "An error unless the 2D joints are the projection of the 3D joints"
     if pixels.shape[:2] != joints.shape[:2]: _fault(source, f"has {len(pixels)} rows, expected {len(joints)} as in the 3D positions", _again)
+    if not np.isfinite(pixels).all(): _fault(source, "a 2D joint is not a number, expected pixels everywhere", _again)
     off = np.median(np.abs(pixels - to_pixels(joints, camera)))
     if not off < 1:
         _fault(source, f"2D joints lie {off:.1f} px from the projected 3D joints, expected less than 1",
@@ -349,16 +351,19 @@ def frames(
                 count = i + 1
                 if i % stride == 0: yield i, frame.to_ndarray(format="rgb24")
             _check_count(path, count, stream.frames, n)
-    except av.FFmpegError as e: _fault(path, f"not a whole video, decoding stopped after {count} frames ({e.strerror})", _again)
+    except av.FFmpegError as e: _fault(path, f"not readable after {count} frames ({e.strerror}), expected a whole video", _again)
 
 # %% ../../nbs/21_human36m.ipynb #296cb5ff
+def _check_scale(path, width, height):
+    if width != 1000 or height not in (1000, 1002):
+        _fault(path, f"pictures have {width} x {height} px, expected 1000 x 1002 or 1000 x 1000", "use the original, joints fit no other")
+
 def _check_stream(path, file):
     if not file.streams.video: _fault(path, "has no pictures, expected an mp4 video", _again)
-    stream, size = file.streams.video[0], "1000 x 1002 or 1000 x 1000 px"
-    if stream.width != 1000 or stream.height not in (1000, 1002):
-        _fault(path, f"pictures have {stream.width} x {stream.height} px, expected {size}", "use the original video, joints fit no other")
+    stream = file.streams.video[0]
+    _check_scale(path, stream.width, stream.height)
     if stream.average_rate and abs(stream.average_rate - 50) > 1:
-        _fault(path, f"has {float(stream.average_rate):.4g} frames a second, expected 50", "use the original video, joints fit no other")
+        _fault(path, f"has {float(stream.average_rate):.4g} frames a second, expected 50", "use the original, joints fit no other")
     return stream
 
 def _check_count(path, count, promised, n):
@@ -375,7 +380,7 @@ def _matlab(path):
             if not len(cells) or cells.dtype != object: _fault(path, "Masks is no column of cells, expected one mask for each frame", _again)
             yield file, cells
     except (OSError, KeyError) as e:
-        _fault(path, f"not a whole MATLAB 7.3 file with a variable Masks ({' '.join(str(e).split())})", _again)
+        _fault(path, f"not readable ({' '.join(str(e).split())}), expected a whole MATLAB 7.3 file with a variable Masks", _again)
 
 def _mask(path, file, cell, i):
     try: data = file[cell]
@@ -384,13 +389,15 @@ def _mask(path, file, cell, i):
     return ((data[0] if data.ndim == 3 else data[()]).T > 0).astype(np.uint8)
 
 # %% ../../nbs/21_human36m.ipynb #45ad75fc
+TAIL = 25 # missing masks at the end that go without saying: half a second
+
 def masks(
     path, # a .mat file
     wanted, # numbers of frames, ascending
 ): # yields (H, W) uint8, 1 inside
     "The masks of these frames; behind the last one that the file has, the last one again"
     with _matlab(path) as (file, cells):
-        if max(wanted) >= len(cells): warnings.warn(f"{path}: has {len(cells)} masks for {max(wanted) + 1} frames; the last mask serves the rest")
+        if max(wanted) >= len(cells) + TAIL: warnings.warn(f"{path}: has {len(cells)} masks for {max(wanted) + 1} frames; the last serves the rest")
         for i in wanted: yield _mask(path, file, cells[min(i, len(cells) - 1)], i)
 
 # %% ../../nbs/21_human36m.ipynb #3d7d4d1f
@@ -482,8 +489,9 @@ def _left_out(sequence, camera):
 def _files(root, sequence, camera):
     "What there is of a video, and of its poses"
     named = (MONO, "cdf"), (D2, "cdf"), (VIDEOS, "mp4"), (BOXES, "mat"), (MASKS, "mat")
-    files = [file_of(root, sequence, camera, *kind) for kind in named] + [file_of(root, sequence, None, WORLD)]
-    if not files[2].is_file(): raise FileNotFoundError(f"{files[2]}: no such video, but its poses are there; unpack the videos again")
+    files = [file_of(root, sequence, camera, *kind) for kind in named]
+    if not files[0].is_file(): files[0] = file_of(root, sequence, None, WORLD)
+    if not files[2].is_file(): raise FileNotFoundError(f"{files[2]}: no such file, expected a video as its poses are there; unpack the videos again")
     return tuple(f for f in files if f.is_file())
 
 # %% ../../nbs/21_human36m.ipynb #29877ff8
@@ -496,10 +504,10 @@ def _raw_footage(root, subject, stride):
 
 def _check_whole(root, subject, posed):
     folder = root / f"S{subject}"
-    if not posed: raise FileNotFoundError(f"{folder / MONO}: holds no poses, expected files such as Directions 1.{CAMERAS[0]}.cdf; unpack "
-                                          f"Poses_D3_Positions_mono_S{subject}.tgz")
+    if not posed: raise FileNotFoundError(f"{folder / MONO}: no poses of any video, expected files such as Directions 1.{CAMERAS[0]}.cdf; unpack "
+                                          f"Poses_D3_Positions_mono_S{subject}.tgz and Videos_S{subject}.tgz")
     if alone := [name for name in _stems(folder / VIDEOS, "*.mp4") if name not in posed]:
-        raise FileNotFoundError(f"{folder / MONO / alone[0]}.cdf: no such file, but its video is there; unpack the poses again")
+        raise FileNotFoundError(f"{folder / MONO / alone[0]}.cdf: no such file, expected poses as their video is there; unpack the poses again")
 
 # %% ../../nbs/21_human36m.ipynb #01ea1629
 FIELDS = dict(imgname=(), center=(2,), scale=(), part=(17, 3), S=(17, 4)) # of a list: shape of a row
@@ -511,7 +519,7 @@ def read_list(
     try:
         with np.load(path, allow_pickle=False) as file: fields = {name: file[name] for name in file.files if name in FIELDS}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as e:
-        _fault(path, f"not a whole .npz file of plain arrays ({' '.join(str(e).split())})", _again)
+        _fault(path, f"not readable ({' '.join(str(e).split())}), expected a whole .npz file of plain arrays", _again)
     if missing := [name for name in FIELDS if name not in fields]: _fault(path, f"has no {', '.join(missing)}, expected {', '.join(FIELDS)}", _again)
     for name, shape in FIELDS.items():
         if fields[name].shape != (len(fields["imgname"]), *shape) or not len(fields["imgname"]):
@@ -549,9 +557,10 @@ def read_picture(
 )->np.ndarray: # (H, W, 3) uint8 RGB
     "Decode a picture; a damaged one is an error"
     from PIL import Image
-    try: return np.asarray(Image.open(path).convert("RGB"))
-    except FileNotFoundError: raise FileNotFoundError(f"{path}: no such picture; unpack or extract the pictures again") from None
-    except Exception as e: _fault(path, f"not a whole picture ({e})", _again)
+    try: picture = np.asarray(Image.open(path).convert("RGB"))
+    except Exception as e: _fault(path, f"not readable ({e}), expected a whole picture", "extract it again")
+    _check_scale(path, picture.shape[1], picture.shape[0])
+    return picture
 
 def listed_shots(
     rows:Rows, # of one video
@@ -562,6 +571,8 @@ def listed_shots(
     given, source = rows.part[..., :2], f"{rows.source}, {rows.pictures[0].parent.name}"
     check_poses(rows.joints, sequence.subject, source, "metres")
     if (sequence.subject, sequence.stem) not in SHIFTED: check_pixels(rows.joints, given, camera, source)
+    if not (np.abs(given[:, 0] - rows.box[:, :2]).max(-1) < rows.box[:, 2] / 2).all():
+        _fault(source, "a box does not hold the pelvis, expected center in px and scale in units of 200 px", _again)
     pixels, move, sure = placed(rows.joints, given, sequence.subject, sequence.stem, camera)
     for i, path in enumerate(rows.pictures):
         box = rows.box[i] + np.append(move[i], 0)
@@ -573,15 +584,15 @@ def _pictures(root, path, folder, numbers):
     place = Path(root) / "images" / folder.split("_")[0] / folder
     there = {int(p.stem.rpartition("_")[2]) - 1: p for p in place.glob(f"{folder}_*.*")} if place.is_dir() else {}
     for i in numbers:
-        if i not in there: raise FileNotFoundError(f"{place / folder}_{i + 1:06}.jpg: no such picture, but {path.parent.name}/{path.name} lists "
-                                                   "it; extract the pictures again, or remove the lists of a rate that you have not extracted")
+        if i not in there: raise FileNotFoundError(f"{place / folder}_{i + 1:06}.jpg: no such file, expected what {path.parent.name}/{path.name} lists; "
+                                                   "extract the pictures again, or remove the lists of a rate that was not extracted")
     return tuple(there[i] for i in numbers)
 
 # %% ../../nbs/21_human36m.ipynb #abb91149
 def _listed_footage(root, path, subjects, stride_of):
     "One Footage for each video of a list"
     fields, every, videos = read_list(path), 50 // int(path.parent.name[3:]), {}
-    for row, name in enumerate(fields["imgname"].tolist()):
+    for row, name in enumerate(fields["imgname"].astype(str).tolist()):
         folder, number = _parse(path, name)
         if "__ALL" not in folder: videos.setdefault(folder, []).append((number, row))
     for folder, numbered in videos.items():
