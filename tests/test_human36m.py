@@ -222,6 +222,12 @@ def test_masks_as_stored(root, copies, stored):
     for a, b in zip(read(root), read(copies/"raw")):
         np.testing.assert_array_equal(a.mask, b.mask); np.testing.assert_array_equal(a.box, b.box)
 
+def test_silhouettes_as_video(root):
+    masks = [silhouette(rectangle(p)) for p in H.to_pixels(walk(), 0)]
+    at(root, H.MASKS, "mat").unlink()
+    write_video(at(root, H.MASKS, "mp4"), [np.repeat(255 * m[..., None], 3, -1) for m in masks])
+    for shot, mask in zip(read(root, train_stride=2), masks[::2], strict=True): assert (shot.mask != mask).mean() < 1e-3
+
 def test_missing_tail(root, monkeypatch):
     "The last mask serves the rest; a long tail is said"
     boxes = [rectangle(p) for p in H.to_pixels(walk(), 0)]
@@ -296,8 +302,8 @@ RAW = dict( # damage to a raw copy: what is done, the file named, what is said
     no_root=(lambda r: shutil.rmtree(r), "", "no such folder"),
     empty_root=(lambda r: shutil.rmtree(r/"S1"), "", "no Human3.6M"),
     no_poses=(lambda r: shutil.rmtree(r/"S1/MyPoseFeatures"), H.MONO, "no poses of any video"),
-    no_video=(lambda r: at(r, H.VIDEOS, "mp4").unlink(), "Directions 1.54138969.mp4", "expected a video"),
-    half_poses=(lambda r: shutil.copy(at(r, H.VIDEOS, "mp4"), r/"S1/Videos/Posing.54138969.mp4"), "Posing.54138969.cdf", "expected poses"),
+    no_video=(lambda r: at(r, H.VIDEOS, "mp4").unlink(), "Directions 1.54138969.mp4", "expected a video for"),
+    half_poses=(lambda r: shutil.copy(at(r, H.VIDEOS, "mp4"), r/"S1/Videos/Posing.54138969.mp4"), "Posing.54138969.cdf", "expected poses for"),
     other_camera=(lambda r: at(r, H.MONO).rename(at(r, H.MONO).with_name("Directions 1.123.cdf")), "Directions 1.123", "expected .54138969"),
     other_number=(lambda r: at(r, H.MONO).rename(at(r, H.MONO).with_name("Directions 7.54138969.cdf")), "Directions 7", "expected Directions 1 or"),
     cut_off_poses=(lambda r: cut_off(at(r, H.MONO)), "Directions 1.54138969.cdf", "expected a whole CDF file"),
@@ -306,7 +312,7 @@ RAW = dict( # damage to a raw copy: what is done, the file named, what is said
     seventeen=(lambda r: write_cdf(at(r, H.MONO), walk()), "Directions 1.54138969.cdf", "(1, 6, 51), expected (1, frames, 96)"),
     nan=(lambda r: poses(r, with_nan), "Directions 1.54138969.cdf", "row 2 is not a number"),
     metres=(lambda r: poses(r, lambda j: j / 1000), "Directions 1.54138969.cdf", "look like metres"),
-    world_frame=(lambda r: poses(r, lambda j: H.camera_to_world(j, 1, 0)), "Directions 1.54138969.cdf", "camera's frame"),
+    world_frame=(lambda r: poses(r, lambda j: H.camera_to_world(j, 1, 0)), "Directions 1.54138969.cdf", "in the frame of the camera"),
     root_centred=(lambda r: poses(r, lambda j: j - j[:, :1]), "Directions 1.54138969.cdf", "0.00 m away"),
     left_for_right=(lambda r: poses(r, lambda j: j[:, MIRROR]), "Directions 1.54138969.cdf", "point backwards"),
     mirrored=(lambda r: poses(r, lambda j: j * (-1, 1, 1)), "Directions 1.54138969.cdf", "point backwards"),
@@ -327,7 +333,7 @@ RAW = dict( # damage to a raw copy: what is done, the file named, what is said
     cut_off_masks=(lambda r: cut_off(at(r, H.MASKS, "mat")), "ground_truth_bs", "expected a whole MATLAB 7.3 file"),
     older_masks=(lambda r: at(r, H.MASKS, "mat").write_bytes(b"MATLAB 5.0 MAT-file" + bytes(500)), "ground_truth_bs", "expected a whole MATLAB 7.3 file"),
     other_masks=(lambda r: write_masks(at(r, H.MASKS, "mat"), [rectangle(POSE[:, :2] + 500)], "Mask"), "ground_truth_bs", "variable Masks"),
-    no_masks=(lambda r: write_masks(at(r, H.MASKS, "mat"), []), "ground_truth_bs", "no column of cells"),
+    no_masks=(lambda r: write_masks(at(r, H.MASKS, "mat"), []), "ground_truth_bs", "Masks has no cells"),
     turned_masks=(lambda r: write_masks(at(r, H.MASKS, "mat"), [silhouette(rectangle(p)).T for p in H.to_pixels(walk(), 0)]),
                   "ground_truth_bs", "(1000, 1002) rows and columns, expected (1002, 1000)"),
 )
@@ -364,11 +370,11 @@ MMPOSE = dict(
     pickled_list=(pickled, "h36m_train.npz", "plain arrays"),
     empty_archive=(lambda r: np.savez(npz(r)), "h36m_train.npz", "has no imgname, center"),
     no_key=(lambda r: change(r, S=None), "h36m_train.npz", "has no S, expected"),
-    no_rows=(lambda r: change(r, **{k: column(r, k)[:0] for k in H.FIELDS}), "h36m_train.npz", "and rows"),
+    no_rows=(lambda r: change(r, **{k: column(r, k)[:0] for k in H.FIELDS}), "h36m_train.npz", "has no rows"),
     fewer_names=(lambda r: change(r, imgname=column(r, "imgname")[:4]), "h36m_train.npz", "expected (4, 2)"),
     sixteen=(every("S", lambda S: S[:, 1:]), "h36m_train.npz", "(6, 16, 4), expected (6, 17, 4)"),
-    other_names=(first("imgname", "im0001.jpg"), "h36m_train.npz", "imgname 'im0001.jpg'"),
-    millimetres=(every("S", lambda S: S * 1000), "h36m_train.npz, S1_Directions_1.54138969", "positions in metres; they look like millimetres"),
+    other_names=(first("imgname", "im0001.jpg"), "h36m_train.npz", "imgname is 'im0001.jpg'"),
+    millimetres=(every("S", lambda S: S * 1000), "h36m_train.npz, S1_Directions_1.54138969", "expected metres, they look like millimetres"),
     nan=(first("S", np.nan), "h36m_train.npz", "row 0 is not a number"),
     nan_pixels=(first("part", np.nan), "h36m_train.npz", "2D joint is not a number"),
     nan_box=(first("scale", np.nan), "h36m_train.npz", "a box does not hold the pelvis"),
@@ -422,4 +428,4 @@ def test_fixture_of_mmpose(tmp_path):
         for i, shot in enumerate(video.shots()):
             np.testing.assert_allclose(shot.joints, row["joints"][i], atol=1e-3)
             np.testing.assert_allclose(shot.box, [*row["center"][i], row["side"][i]], atol=1e-3)
-            assert fixtures.read_slate(shot.image) == i
+            assert fixtures.read_slate(shot.image) == 5 * i

@@ -7,8 +7,8 @@ __all__ = ['VERSION', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'FROM_32', 'ACTIONS
            'BOXES', 'MASKS', 'CORRUPT', 'SHIFTED', 'SHIFT', 'TAIL', 'FIELDS', 'rotation', 'world_to_camera',
            'camera_to_world', 'to_pixels', 'facing', 'sides_agree', 'length_range', 'check_poses', 'take_number',
            'Sequence', 'sequences', 'placed', 'read_cdf', 'check_pixels', 'file_of', 'read_poses', 'frames', 'masks',
-           'extent', 'mask_box', 'joints_box', 'kind_of', 'segments', 'raw_shots', 'read_list', 'Rows', 'read_picture',
-           'listed_shots', 'footage']
+           'extent', 'mask_box', 'joints_box', 'kind_of', 'mask_stream', 'segments', 'raw_shots', 'read_list', 'Rows',
+           'read_picture', 'listed_shots', 'footage']
 
 # %% ../../nbs/21_human36m.ipynb #90d9db74
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-import warnings, zipfile
+import warnings, zipfile, zlib
 import numpy as np
 import torch
 from .prepared import Footage, Shot, needs
@@ -89,6 +89,7 @@ def world_to_camera(
     "R (X - T)"
     return (points - EXTRINSICS[subject][camera, 3:]) @ rotation(EXTRINSICS[subject][camera, :3]).T
 
+# %% ../../nbs/21_human36m.ipynb #b3842f3b
 def camera_to_world(
     points:np.ndarray, # (..., 3) mm, camera frame
     subject:int, # whose recording
@@ -122,6 +123,7 @@ def facing(
     nose = joints[:, 9] - (joints[:, 8] + joints[:, 10]) / 2
     return ((knees + nose) * ahead).sum(-1) / np.linalg.norm(ahead, axis=-1)
 
+# %% ../../nbs/21_human36m.ipynb #1521c7ee
 def sides_agree(
     joints:np.ndarray, # (T, 17, 3) mm
 )->np.ndarray: # (T,) cosine
@@ -133,6 +135,8 @@ def sides_agree(
 def _fault(source, what, fix): raise ValueError(f"{source}: {what}; {fix}")
 
 _again = "unpack or copy the file again"
+
+def _line(error): return " ".join(str(error).split())
 
 def length_range(
     subject:int, # one of SUBJECTS
@@ -147,22 +151,25 @@ def _check_numbers(joints, source):
     if joints.ndim != 3 or joints.shape[1:] != (17, 3) or not len(joints):
         _fault(source, f"joints have shape {joints.shape}, expected (frames, 17, 3)", _again)
     if not np.isfinite(joints).all():
-        _fault(source, f"row {np.nonzero(~np.isfinite(joints).all((1, 2)))[0][0]} is not a number, expected positions everywhere", _again)
+        row = np.nonzero(~np.isfinite(joints).all((1, 2)))[0][0]
+        _fault(source, f"row {row} is not a number, expected positions everywhere", _again)
 
+# %% ../../nbs/21_human36m.ipynb #58740086
 def _check_unit(lengths, subject, source, unit):
     times = np.median(lengths / subject_lengths(subject).numpy())
     if not 0.6 < times < 1.6:
-        looks = f"; they look like {'metres' if times < 0.1 else 'millimetres'}" if min(abs(times - 0.001), abs(times / 1000 - 1)) < 0.6 else ""
-        _fault(source, f"the bones are {times:.3g} times as long as a person's, expected positions in {unit}{looks}",
-               f"write the file again in {unit}")
+        looks = next((f", they look like {u}" for u, t in (("metres", 1000), ("millimetres", 0.001)) if 0.6 < t * times < 1.6), "")
+        what = f"the bones are {times:.3g} times as long as a person's, expected {unit}{looks}"
+        _fault(source, what, f"write the file again in {unit}")
 
-# %% ../../nbs/21_human36m.ipynb #58740086
+# %% ../../nbs/21_human36m.ipynb #4de97b54
 def _check_frame(joints, source):
     depth = np.median(joints[:, 0, 2])
     if not 2000 < depth < 9000:
-        _fault(source, f"the pelvis is {depth / 1000:.2f} m away, expected 2 to 9 m in the camera's frame (x right, y down, z away)",
+        _fault(source, f"the pelvis is {depth / 1000:.2f} m away, expected 2 to 9 m in the frame of the camera (z away from it)",
                "take the poses of the camera frame (D3_Positions_mono), not root-centred")
 
+# %% ../../nbs/21_human36m.ipynb #23526f16
 def _check_sides(joints, source):
     if np.median(sides_agree(joints)) < 0:
         _fault(source, "hips and shoulders disagree about left and right, expected the right leg at joints 1 to 3",
@@ -203,7 +210,8 @@ RENAMED = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"} # S1's names
 _numbers = """Directions S5 12, Discussion S5 23 S9 12 S11 12, Eating S1 2- S6 12, Greeting S5 12 S11 2-, Phoning S7 2- S11 32,
 Posing S6 2-, Sitting S1 12 S6 12, SittingDown S1 2- S5 -1 S7 -1 S8 -1 S9 -1 S11 -1, Smoking S11 2-, Photo S5 -2 S6 -1 S7 -1,
 Waiting S5 12 S6 3- S7 12, Walking S7 12, WalkTogether S8 12"""
-_exceptions = {(action, int(who[1:])): pair for action, *rest in map(str.split, _numbers.split(",")) for who, pair in zip(rest[::2], rest[1::2])}
+_exceptions = {(action, int(who[1:])): pair
+               for action, *rest in map(str.split, _numbers.split(",")) for who, pair in zip(rest[::2], rest[1::2])}
 
 # %% ../../nbs/21_human36m.ipynb #89da7455
 def take_number(
@@ -215,8 +223,8 @@ def take_number(
     action = RENAMED.get(name, name)
     pair = _exceptions.get((action, subject), "1-")
     if action not in ACTIONS or (number or "-") not in pair:
-        files = f", expected {' or '.join(f'{name} {n}'.removesuffix(' -') for n in pair)}" if action in ACTIONS else ", expected an action"
-        raise ValueError(f"S{subject} has no sequence '{stem}'{files}; give the file its original name")
+        files = " or ".join(f"{name} {n}".removesuffix(" -") for n in pair) if action in ACTIONS else "an action"
+        raise ValueError(f"S{subject} has no sequence '{stem}', expected {files}; give the file its original name")
     return action, pair.index(number or "-") + 1
 
 # %% ../../nbs/21_human36m.ipynb #050705c5
@@ -240,7 +248,7 @@ def _stems(folder, pattern):
 def _camera_of(path, name):
     "A file's name without its ending -> (stem, camera)"
     stem, _, camera = name.rpartition(".")
-    if camera not in CAMERAS: _fault(path, f"'{name}' ends in no camera, expected .{', .'.join(CAMERAS)}", "give the file its original name")
+    if camera not in CAMERAS: _fault(path, f"'{name}' names no camera, expected .{', .'.join(CAMERAS)}", "use its original name")
     return stem, CAMERAS.index(camera)
 
 # %% ../../nbs/21_human36m.ipynb #7e2bb1c5
@@ -255,7 +263,7 @@ def sequences(
         found.setdefault(stem, set()).add(camera)
     for stem in _stems(folder / WORLD, "*.cdf"):
         found.setdefault(stem, set()).update(c for c in range(4) if (folder / VIDEOS / f"{stem}.{CAMERAS[c]}.mp4").is_file())
-    return [Sequence(subject, stem, *take_number(subject, stem), tuple(sorted(cameras))) for stem, cameras in sorted(found.items())]
+    return [Sequence(subject, stem, *take_number(subject, stem), tuple(sorted(found[stem]))) for stem in sorted(found)]
 
 # %% ../../nbs/21_human36m.ipynb #f1e9903f
 CORRUPT = (11, "Directions", 0) # subject, stem, camera of a video that is left out
@@ -284,7 +292,7 @@ def read_cdf(
     cdflib = needs("cdflib", "h36m")
     if not Path(path).is_file(): raise FileNotFoundError(f"{path}: no such file, expected a pose file; unpack its archive again")
     try: pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), dtype=np.float64)
-    except Exception as e: _fault(path, f"not readable ({' '.join(str(e).split())}), expected a whole CDF file with a variable Pose", _again)
+    except Exception as e: _fault(path, f"not readable ({_line(e)}), expected a whole CDF file with a variable Pose", _again)
     if pose.ndim not in (2, 3) or pose.shape[-1] != 32 * dims or not pose.size:
         _fault(path, f"Pose has shape {pose.shape}, expected (1, frames, {32 * dims}), which is 32 joints", _again)
     return pose.reshape(-1, 32, dims)[:, list(FROM_32)]
@@ -297,7 +305,7 @@ def check_pixels(
     source, # the file's name, for the error
 )->None:
     "An error unless the 2D joints are the projection of the 3D joints"
-    if pixels.shape[:2] != joints.shape[:2]: _fault(source, f"has {len(pixels)} rows, expected {len(joints)} as in the 3D positions", _again)
+    if len(pixels) != len(joints): _fault(source, f"has {len(pixels)} rows, expected {len(joints)} as in the 3D positions", _again)
     if not np.isfinite(pixels).all(): _fault(source, "a 2D joint is not a number, expected pixels everywhere", _again)
     off = np.median(np.abs(pixels - to_pixels(joints, camera)))
     if not off < 1:
@@ -356,8 +364,10 @@ def frames(
 # %% ../../nbs/21_human36m.ipynb #296cb5ff
 def _check_scale(path, width, height):
     if width != 1000 or height not in (1000, 1002):
-        _fault(path, f"pictures have {width} x {height} px, expected 1000 x 1002 or 1000 x 1000", "use the original, joints fit no other")
+        what = f"pictures have {width} x {height} px, expected 1000 x 1002 or 1000 x 1000"
+        _fault(path, what, "use the original, joints fit no other")
 
+# %% ../../nbs/21_human36m.ipynb #a5d79839
 def _check_stream(path, file):
     if not file.streams.video: _fault(path, "has no pictures, expected an mp4 video", _again)
     stream = file.streams.video[0]
@@ -366,6 +376,7 @@ def _check_stream(path, file):
         _fault(path, f"has {float(stream.average_rate):.4g} frames a second, expected 50", "use the original, joints fit no other")
     return stream
 
+# %% ../../nbs/21_human36m.ipynb #1c6c429c
 def _check_count(path, count, promised, n):
     if count < min(promised or 0, n): _fault(path, f"ends after {count} of {promised} frames, expected all", _again)
     if count < n: warnings.warn(f"{path}: the video has {count} frames and {n} poses; the last {n - count} poses are left out")
@@ -377,18 +388,19 @@ def _matlab(path):
     try:
         with h5py.File(path) as file:
             cells = file["Masks"][()].ravel()
-            if not len(cells) or cells.dtype != object: _fault(path, "Masks is no column of cells, expected one mask for each frame", _again)
+            if not len(cells) or cells.dtype != object: _fault(path, "Masks has no cells, expected one for each frame", _again)
             yield file, cells
     except (OSError, KeyError) as e:
-        _fault(path, f"not readable ({' '.join(str(e).split())}), expected a whole MATLAB 7.3 file with a variable Masks", _again)
+        _fault(path, f"not readable ({_line(e)}), expected a whole MATLAB 7.3 file with a variable Masks", _again)
 
+# %% ../../nbs/21_human36m.ipynb #45ad75fc
 def _mask(path, file, cell, i):
     try: data = file[cell]
     except ValueError as e: _fault(path, f"the mask of frame {i} is missing ({e}), expected one for each frame", _again)
     if data.ndim not in (2, 3): _fault(path, f"the mask of frame {i} has shape {data.shape}, expected height and width", _again)
     return ((data[0] if data.ndim == 3 else data[()]).T > 0).astype(np.uint8)
 
-# %% ../../nbs/21_human36m.ipynb #45ad75fc
+# %% ../../nbs/21_human36m.ipynb #3d6f89b8
 TAIL = 25 # missing masks at the end that go without saying: half a second
 
 def masks(
@@ -397,8 +409,9 @@ def masks(
 ): # yields (H, W) uint8, 1 inside
     "The masks of these frames; behind the last one that the file has, the last one again"
     with _matlab(path) as (file, cells):
-        if max(wanted) >= len(cells) + TAIL: warnings.warn(f"{path}: has {len(cells)} masks for {max(wanted) + 1} frames; the last serves the rest")
-        for i in wanted: yield _mask(path, file, cells[min(i, len(cells) - 1)], i)
+        n, has = max(wanted) + 1, len(cells)
+        if n > has + TAIL: warnings.warn(f"{path}: has {has} masks for {n} frames; the last serves the rest")
+        for i in wanted: yield _mask(path, file, cells[min(i, has - 1)], i)
 
 # %% ../../nbs/21_human36m.ipynb #3d7d4d1f
 def extent(
@@ -408,6 +421,7 @@ def extent(
     ys, xs = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
     return (xs[0].item(), ys[0].item(), xs[-1].item(), ys[-1].item()) if len(xs) else None
 
+# %% ../../nbs/21_human36m.ipynb #2632bf39
 def mask_box(
     mask:np.ndarray, # (H, W), not 0 inside
 )->np.ndarray|None: # (3,) centre x, y and side, px
@@ -428,14 +442,31 @@ def joints_box(
 def kind_of(
     path, # a .mat file
 )->str: # "box" or "silhouette"; "" where every mask looked at is empty
-    "What a file of masks holds, by its first, middle and last mask"
+    "What a file of masks holds, by its first, middle and last mask; a video holds silhouettes"
+    if path.suffix == ".mp4": return "silhouette"
     with _matlab(path) as (file, cells):
         for i in sorted({0, len(cells) // 2, len(cells) - 1}):
             mask = _mask(path, file, cells[i], i)
-            if e := extent(mask): return "box" if mask.sum() == (e[2] - e[0] + 1) * (e[3] - e[1] + 1) else "silhouette"
+            if e := extent(mask): return "box" if mask.sum() > 0.95 * (e[2] - e[0] + 1) * (e[3] - e[1] + 1) else "silhouette"
     return ""
 
 # %% ../../nbs/21_human36m.ipynb #76aadc35
+def _masks_file(root, sequence, camera, folder):
+    "The .mat, or an .mp4 where there is only that"
+    mat, mp4 = (file_of(root, sequence, camera, folder, ending) for ending in ("mat", "mp4"))
+    return mp4 if mp4.is_file() and not mat.is_file() else mat
+
+def mask_stream(
+    path, # a file of masks; None gives None for ever
+    n:int, # how many poses there are
+    stride:int, # every which frame
+): # yields (H, W) uint8, 1 inside, or None
+    "The masks that go with `frames` of the same `n` and `stride`"
+    if path is None: return repeat(None)
+    if path.suffix == ".mat": return masks(path, range(0, n, stride))
+    return ((picture[..., 0] > 127).astype(np.uint8) for _, picture in frames(path, n, stride))
+
+# %% ../../nbs/21_human36m.ipynb #1c931e8d
 def segments(
     root, # folder of the dataset
     sequence:Sequence, # which take
@@ -444,10 +475,10 @@ def segments(
     "The files of boxes and silhouettes, told apart by what they hold"
     found = {"box": None, "silhouette": None}
     for folder, meant in ((BOXES, "box"), (MASKS, "silhouette")):
-        if not (path := file_of(root, sequence, camera, folder, "mat")).parent.is_dir(): continue
-        if not path.is_file(): raise FileNotFoundError(f"{path}: no such file, expected {meant} masks as for other sequences; {_again}")
+        if not (path := _masks_file(root, sequence, camera, folder)).parent.is_dir(): continue
+        if not path.is_file(): raise FileNotFoundError(f"{path}: no such file, expected {meant} masks as for the others; {_again}")
         holds = kind_of(path) or meant
-        if holds != meant: warnings.warn(f"{path.parent}: holds {holds} masks, expected {meant} masks; they are used as what they are")
+        if holds != meant: warnings.warn(f"{path.parent}: holds {holds} masks, expected {meant} masks; used as what they are")
         found[holds] = found[holds] if found[holds] and holds != meant else path
     return found["box"], found["silhouette"]
 
@@ -472,9 +503,9 @@ def raw_shots(
     "What a video shows, frame by frame"
     joints, given = read_poses(root, sequence, camera)
     pixels, move, sure = placed(joints, given, sequence.subject, sequence.stem, camera)
-    files, wanted = segments(root, sequence, camera), range(0, len(joints), stride)
-    seen = zip(frames(file_of(root, sequence, camera, VIDEOS, "mp4"), len(joints), stride), *(masks(f, wanted) if f else repeat(None) for f in files))
-    for (i, picture), rectangle, mask in seen:
+    video, files = file_of(root, sequence, camera, VIDEOS, "mp4"), segments(root, sequence, camera)
+    both = (mask_stream(f, len(joints), stride) for f in files)
+    for (i, picture), rectangle, mask in zip(frames(video, len(joints), stride), *both):
         for segment, path in zip((rectangle, mask), files): _check_size(segment, picture, path)
         box = _box(rectangle, given[i]) + np.append(move[i], 0)
         yield Shot(picture, mask, np.float32(joints[i]), np.float32(pixels[i]), np.full(17, sure, np.float32), np.float32(box))
@@ -486,28 +517,32 @@ def _left_out(sequence, camera):
     warnings.warn(f"S{sequence.subject}/{sequence.stem}.{CAMERAS[camera]}: the dataset's own video is corrupt and is left out")
     return True
 
+# %% ../../nbs/21_human36m.ipynb #29877ff8
 def _files(root, sequence, camera):
     "What there is of a video, and of its poses"
-    named = (MONO, "cdf"), (D2, "cdf"), (VIDEOS, "mp4"), (BOXES, "mat"), (MASKS, "mat")
-    files = [file_of(root, sequence, camera, *kind) for kind in named]
+    files = [file_of(root, sequence, camera, *kind) for kind in ((MONO, "cdf"), (D2, "cdf"), (VIDEOS, "mp4"))]
+    files += [_masks_file(root, sequence, camera, kind) for kind in (BOXES, MASKS)]
     if not files[0].is_file(): files[0] = file_of(root, sequence, None, WORLD)
-    if not files[2].is_file(): raise FileNotFoundError(f"{files[2]}: no such file, expected a video as its poses are there; unpack the videos again")
+    if not files[2].is_file(): raise FileNotFoundError(f"{files[2]}: no such file, expected a video for its poses; {_again}")
     return tuple(f for f in files if f.is_file())
 
-# %% ../../nbs/21_human36m.ipynb #29877ff8
+# %% ../../nbs/21_human36m.ipynb #9fa32803
 def _raw_footage(root, subject, stride):
     "One Footage for each video of a subject"
     there = [(s, c) for s in sequences(root, subject) for c in s.cameras]
     _check_whole(root, subject, {f"{s.stem}.{CAMERAS[c]}" for s, c in there})
-    return [Footage(f"S{subject}/{s.stem}.{CAMERAS[c]}", _files(root, s, c), subject, s.action, s.take, c, partial(raw_shots, root, s, c, stride))
-            for s, c in there if not _left_out(s, c)]
+    def one(s, c): return Footage(f"S{subject}/{s.stem}.{CAMERAS[c]}", _files(root, s, c), subject, s.action, s.take, c,
+                                  partial(raw_shots, root, s, c, stride))
+    return [one(s, c) for s, c in there if not _left_out(s, c)]
 
+# %% ../../nbs/21_human36m.ipynb #349d10b1
 def _check_whole(root, subject, posed):
     folder = root / f"S{subject}"
-    if not posed: raise FileNotFoundError(f"{folder / MONO}: no poses of any video, expected files such as Directions 1.{CAMERAS[0]}.cdf; unpack "
-                                          f"Poses_D3_Positions_mono_S{subject}.tgz and Videos_S{subject}.tgz")
+    if not posed:
+        raise FileNotFoundError(f"{folder / MONO}: no poses of any video, expected files such as Directions 1.{CAMERAS[0]}.cdf; "
+                                f"unpack Poses_D3_Positions_mono_S{subject}.tgz and Videos_S{subject}.tgz")
     if alone := [name for name in _stems(folder / VIDEOS, "*.mp4") if name not in posed]:
-        raise FileNotFoundError(f"{folder / MONO / alone[0]}.cdf: no such file, expected poses as their video is there; unpack the poses again")
+        raise FileNotFoundError(f"{folder / MONO / alone[0]}.cdf: no such file, expected poses for its video; {_again}")
 
 # %% ../../nbs/21_human36m.ipynb #01ea1629
 FIELDS = dict(imgname=(), center=(2,), scale=(), part=(17, 3), S=(17, 4)) # of a list: shape of a row
@@ -518,22 +553,29 @@ def read_list(
     "A list of pictures with joints, read without pickle; a damaged one is an error"
     try:
         with np.load(path, allow_pickle=False) as file: fields = {name: file[name] for name in file.files if name in FIELDS}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as e:
-        _fault(path, f"not readable ({' '.join(str(e).split())}), expected a whole .npz file of plain arrays", _again)
-    if missing := [name for name in FIELDS if name not in fields]: _fault(path, f"has no {', '.join(missing)}, expected {', '.join(FIELDS)}", _again)
-    for name, shape in FIELDS.items():
-        if fields[name].shape != (len(fields["imgname"]), *shape) or not len(fields["imgname"]):
-            _fault(path, f"{name} has shape {fields[name].shape}, expected ({len(fields['imgname'])}{''.join(f', {n}' for n in shape)}) and rows", _again)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as e:
+        _fault(path, f"not readable ({_line(e)}), expected a whole .npz file of plain arrays", _again)
+    _check_fields(path, fields)
     return fields
 
 # %% ../../nbs/21_human36m.ipynb #d4104723
+def _check_fields(path, fields):
+    "Every field is there, with as many rows as there are names"
+    if missing := [name for name in FIELDS if name not in fields]:
+        _fault(path, f"has no {', '.join(missing)}, expected {', '.join(FIELDS)}", _again)
+    if not (n := len(fields["imgname"])): _fault(path, "has no rows, expected one for each picture", _again)
+    for name, shape in FIELDS.items():
+        if fields[name].shape != (n, *shape): _fault(path, f"{name} has shape {fields[name].shape}, expected {(n, *shape)}", _again)
+
+# %% ../../nbs/21_human36m.ipynb #5c9e4d89
 def _parse(path, imgname):
     "imgname -> (name of its folder, frame counted from 0)"
     folder, _, number = Path(imgname).stem.rpartition("_")
-    if not number.isdigit() or len(folder) < 4 or folder[0] != "S":
-        _fault(path, f"imgname '{imgname}' is not understood, expected one like S1_Directions_1.54138969_000001.jpg", "give the pictures mmpose's names")
+    if not (number.isdigit() and folder.startswith("S") and folder[1:].partition("_")[0].isdigit()):
+        _fault(path, f"imgname is '{imgname}', expected one like S1_Directions_1.54138969_000001.jpg", "use mmpose's names")
     return folder, int(number) - 1
 
+# %% ../../nbs/21_human36m.ipynb #a51184b0
 def _sequence_of(path, folder):
     "S1_Directions_1.54138969 -> (sequence, camera)"
     left, camera = _camera_of(path, folder)
@@ -562,6 +604,7 @@ def read_picture(
     _check_scale(path, picture.shape[1], picture.shape[0])
     return picture
 
+# %% ../../nbs/21_human36m.ipynb #23685e7c
 def listed_shots(
     rows:Rows, # of one video
     sequence:Sequence, # which take
@@ -583,9 +626,10 @@ def _pictures(root, path, folder, numbers):
     "Files of the frames (from 0) of a folder of pictures"
     place = Path(root) / "images" / folder.split("_")[0] / folder
     there = {int(p.stem.rpartition("_")[2]) - 1: p for p in place.glob(f"{folder}_*.*")} if place.is_dir() else {}
-    for i in numbers:
-        if i not in there: raise FileNotFoundError(f"{place / folder}_{i + 1:06}.jpg: no such file, expected what {path.parent.name}/{path.name} lists; "
-                                                   "extract the pictures again, or remove the lists of a rate that was not extracted")
+    if missing := [i for i in numbers if i not in there]:
+        named, told = f"{place / folder}_{missing[0] + 1:06}.jpg", f"{path.parent.name}/{path.name}"
+        raise FileNotFoundError(f"{named}: no such file, expected what {told} "
+                                "lists; extract the pictures again, or remove the lists of a rate that was not extracted")
     return tuple(there[i] for i in numbers)
 
 # %% ../../nbs/21_human36m.ipynb #abb91149
@@ -602,6 +646,7 @@ def _listed_footage(root, path, subjects, stride_of):
         if sequence.subject not in subjects or _left_out(sequence, camera) or not kept: continue
         yield _one_list(root, path, fields, folder, sequence, camera, *map(list, zip(*kept)))
 
+# %% ../../nbs/21_human36m.ipynb #10f94fe9
 def _one_list(root, path, fields, folder, sequence, camera, numbers, at):
     pictures = _pictures(root, path, folder, numbers)
     box = np.concatenate([fields["center"][at], 200 * fields["scale"][at, None]], 1)
@@ -622,12 +667,14 @@ def footage(
     stride_of = lambda subject: test_stride if subject in test_subjects else train_stride
     raw, lists = [s for s in SUBJECTS if (Path(root) / f"S{s}").is_dir()], _lists(root)
     if not raw and not lists:
-        raise FileNotFoundError(f"{root}: no Human3.6M, expected S1/MyPoseFeatures, S1/Videos, ... or annotation_body3d/fps10/h36m_train.npz "
-                                "and images; unpack the archives there")
-    found = [f for s in subjects if s in raw for f in _raw_footage(Path(root), s, stride_of(s))] if raw else [
-        f for path in lists for f in _listed_footage(Path(root), path, subjects, stride_of)]
-    if not found: raise FileNotFoundError(f"{root}: nothing of {', '.join(f'S{s}' for s in subjects)}, expected at least one of them; unpack its archives")
-    return sorted(found, key=lambda f: f.name)
+        raise FileNotFoundError(f"{root}: no Human3.6M, expected S1/MyPoseFeatures, S1/Videos, ... or "
+                                "annotation_body3d/fps10/h36m_train.npz and images; unpack the archives there")
+    if raw: parts = (_raw_footage(Path(root), s, stride_of(s)) for s in subjects if s in raw)
+    else: parts = (_listed_footage(Path(root), path, subjects, stride_of) for path in lists)
+    found = sorted((f for part in parts for f in part), key=lambda f: f.name)
+    asked = ", ".join(f"S{s}" for s in subjects)
+    if not found: raise FileNotFoundError(f"{root}: nothing of {asked}, expected one of them; unpack its archives")
+    return found
 
 # %% ../../nbs/21_human36m.ipynb #35a5cea4
 def _lists(root):
@@ -637,7 +684,8 @@ def _lists(root):
     return [paths[0] for paths in each if paths]
 
 def _check_request(root, subjects, *strides):
-    if not Path(root).is_dir(): raise FileNotFoundError(f"{root}: no such folder, expected the one where Human3.6M was unpacked; correct the path")
-    if strange := [s for s in subjects if s not in SUBJECTS]: raise ValueError(f"subjects has {strange[0]!r}: expected some of {SUBJECTS}")
+    if not Path(root).is_dir(): raise FileNotFoundError(f"{root}: no such folder, expected where Human3.6M lies; correct the path")
+    strange = [s for s in subjects if s not in SUBJECTS]
+    if strange: raise ValueError(f"subjects has {strange[0]!r}: expected some of {', '.join(map(str, SUBJECTS))}")
     for stride in strides:
         if not (isinstance(stride, int) and stride > 0): raise ValueError(f"stride is {stride!r}: expected a whole number above 0")
