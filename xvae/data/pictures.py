@@ -163,7 +163,7 @@ def video_shots(
         box = shot.box
         yield shot
     if keypoints and max(keypoints) > i:
-        _fault(keypoints[max(keypoints)], f"is of a frame that {Path(path).name} lacks, expected 0 to {i}", "keep only this video's")
+        _fault(keypoints[max(keypoints)], f"is of a frame that {Path(path).name} lacks, expected 0 to {i}", "keep this video's")
 
 # %% ../../nbs/24_pictures.ipynb #21184701
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -172,7 +172,8 @@ VIDEOS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
 def _media(root):
     "Pictures and videos by name without ending"
     found = {}
-    for path in sorted(p for folder in (root, root / "images") if folder.is_dir() for p in folder.iterdir()):
+    files = [p for folder in (root, root / "images") if folder.is_dir() for p in folder.iterdir()]
+    for path in sorted(files, key=lambda p: p.name):
         if path.suffix.lower() not in PICTURES + VIDEOS or path.name[0] == ".": continue
         if path.stem in found: _fault(path, f"has the name of {found[path.stem].name}, expected another", "rename one of them")
         found[path.stem] = path
@@ -266,7 +267,7 @@ def foreground(
     prepare = segmentation.DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1.transforms()
     pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].to(next(model.parameters()).device)
     with torch.inference_mode(): classes = model(prepare(pixels))["out"].argmax(1, keepdim=True)
-    return interpolate((classes == PERSON).float(), picture.shape[:2])[0, 0].to(torch.uint8).cpu().numpy()
+    return interpolate((classes == PERSON).float(), picture.shape[:2], mode="nearest-exact")[0, 0].byte().cpu().numpy()
 
 # %% ../../nbs/24_pictures.ipynb #09d58df4
 def write_masks(

@@ -199,7 +199,7 @@ def lsp_joints(
 )->tuple: # points (N, 14, 2) px from 0; known (N, 14) bool; hidden (N, 14) bool
     "All labels of the set; which set it is, the array's shape says and its flags confirm"
     joints = np.asarray(_mat(path, "joints"))
-    if joints.ndim != 3 or joints.shape[:2] not in ((3, 14), (14, 3), (14, 2)) or joints.dtype.kind not in "fiu":
+    if joints.shape[:2] not in ((3, 14), (14, 3), (14, 2)) or joints.ndim != 3 or not joints.size or joints.dtype.kind not in "fiu":
         _fault(path, f"'joints' has shape {joints.shape}, expected (3, 14, N) for LSP or (14, 3, N) for LSPET", COPY)
     hides = joints.shape[0] == 3
     rows = joints.transpose(2, 1, 0) if hides else joints.transpose(2, 0, 1)
