@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from .motion import library, perform
 from .prepared import needs
 from .records import load_tensors, save_tensors
-from .rendered import on_floor, outfit, random_bodies
+from .rendered import on_floor, one_thread_each, outfit, random_bodies
 from .renderer import LOOK_NUMBERS, WILD_NUMBERS, clutter, landmarks, people, random_look, render
 from .renderer import LHAND, LTOE, LWRIST, RHAND, RTOE, RWRIST
 from .skeletons import LSP14, SUBJECTS, from_directions, subject_lengths
@@ -52,7 +52,7 @@ def write_fixture(
     for path in (out/name, known_file(name, out)):
         if path.exists(): raise FileExistsError(f"{path} is there already; remove it or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=out) as beside:
+    with one_thread_each(), tempfile.TemporaryDirectory(prefix=f".{name}.", dir=out) as beside:
         (folder := Path(beside)/name).mkdir()
         known = FIXTURES[name](folder, **settings)
         flat = {f"{row}|{key}": torch.as_tensor(value) for row, fields in known.items() for key, value in fields.items()}
@@ -345,11 +345,13 @@ class View:
     "What one camera sees of one take"
     joints: np.ndarray # (F, 32, 3) mm, camera frame, as they are stored; F counts the frames of the video
     points: np.ndarray # (F, 32, 2) px, as they are stored
+    seen: np.ndarray # (F, 17, 2) px, where the picture shows them
     colours: np.ndarray # (F, n, n, 3) uint8 the person, in blocks
     masks: np.ndarray # (F, n, n) bool
     low: list # column and row of the person's upper left block
     size: tuple # height and width of the picture, px
     room: np.ndarray # (h, w, 3) uint8 what is behind the person, in blocks
+    every: int = 1 # which frames these are: all, or every so many
 
 # %% ../../nbs/25_fixtures.ipynb #5c5e0e4d
 def view(
@@ -357,14 +359,16 @@ def view(
     stored:np.ndarray, # (F, 32, 3) mm, world: where the files say the person is
     subject:int, # one of SUBJECTS
     camera:int, # 0..3
+    every:int=1, # which frames these are: all, or every so many
 )->View:
     "Draw a take as one camera sees it"
     R, T = camera_pose(subject, camera)
     there, joints = (body - T) @ R.T, ((stored - T) @ R.T).astype(np.float32)
-    here = torch.as_tensor(there[:, USED]).float(), torch.as_tensor(to_pixels(there[:, USED], camera)).float()
+    seen = to_pixels(there[:, USED], camera)
     size = (1002 if subject == 7 or camera in (0, 3) else 1000, 1000)
     points = to_pixels(joints.astype(np.float64), camera)
-    return View(joints, points, *person(*here, outfit(subject)), size, room(subject, camera))
+    drawn = person(torch.as_tensor(there[:, USED]).float(), torch.as_tensor(seen).float(), outfit(subject))
+    return View(joints, points, seen, *drawn, size, room(subject, camera), every)
 
 def room(
     subject:int,
@@ -382,7 +386,7 @@ def shown_blocks(
 )->np.ndarray: # (h, w, 3) uint8
     "A frame of the video, in blocks"
     blocks = paste(v.room.copy(), v.colours[frame], v.masks[frame], v.low)
-    blocks[:3, :24] = 255 * slate(frame)[..., None]
+    blocks[:3, :24] = 255 * slate(frame * v.every)[..., None]
     return blocks
 
 def mask_blocks(
@@ -420,7 +424,8 @@ def write_view(
     as_stored = {6: lambda m: np.stack([m, 0 * m], -1), 8: lambda m: 255 * m}.get(subject, lambda m: m)
     write_masks(root/"MySegmentsMat"/"ground_truth_bs"/f"{stem}.mat", [as_stored(enlarge(m, *v.size)) for m in outlines[:masks]])
     coarse = lambda blocks: np.stack([cells(b, 5) for b in blocks[:poses]])
-    return dict(joints=v.joints[:poses, USED], joints_2d=v.points[:poses, USED].astype(np.float32), boxes=np.stack(boxes[:poses]),
+    return dict(joints=v.joints[:poses, USED], joints_2d=v.points[:poses, USED].astype(np.float32),
+        seen_2d=v.seen[:poses].astype(np.float32), boxes=np.stack(boxes[:poses]),
         pictures=coarse(frames).round().astype(np.uint8), masks=coarse(outlines), stored_masks=masks, size=np.array(v.size),
         frames=len(v.joints))
 
@@ -505,7 +510,7 @@ def mmpose_rows(
     "Every fifth frame of a sequence"
     name = f"S{subject}_{sequence_name(subject, action, take)}.{CAMERAS[camera]}".replace(" ", "_")
     body = all_joints(world_motion(subject, action, take, frames + 3))[:frames:5]
-    v = view(body, body + [200.0 * ((subject, action, take) in SHIFTED), 0, 0], subject, camera)
+    v = view(body, body + [200.0 * ((subject, action, take) in SHIFTED), 0, 0], subject, camera, every=5)
     readable, names = (subject, action, take, camera) != CORRUPT, []
     for i in range(len(body)):
         names.append(f"S{subject}/{name}/{name}_{5 * i + 1:06}.jpg")
@@ -800,7 +805,7 @@ def smplh_joints(
 # %% ../../nbs/25_fixtures.ipynb #7e5e4d47
 RECORDINGS = ( # name, frames a second, gender, first shape parameter
     ("CMU/01/01_01_poses", 120.0, "male", 0.0), ("CMU/01/01_02_poses", 120.00004577, b"female", 1.0),
-    ("CMU/02/02_01_poses", 60.0, "male", -1.0), ("CMU/02/02_02_stageii", 120.0, "neutral", 0.5))
+    ("CMU/02/02_01_poses", 60.0, "male", -1.0), ("CMU/02/02_02_stageii", 120.0, "neutral", 0.0))
 MODELS = dict(male=(1.05, 4294967295), female=(0.95, -1), neutral=(1.0, 4294967295)) # size, parent of the pelvis in the table
 
 def recording_keys(
