@@ -7,6 +7,8 @@ from zipfile import ZipFile
 import numpy as np, pytest, torch
 from filelock import FileLock
 from xvae.data import prepared
+from xvae.data.fixtures import write_fixture
+from xvae.data.prepare import load_poses, main
 from xvae.data.prepared import Footage, PreparedPoses, Shot, part_path, prepare
 
 SIZE = 24
@@ -118,7 +120,7 @@ def test_damaged_part(cache, damage, word):
     folder, again = cache
     before = files(folder)
     damage(part_path(folder, "S2/Walking 1"))
-    assert redone(folder, again, f"3 finished, 1 {word} of 4") == [1] and files(folder) == before
+    assert redone(folder, again, f"(parts: 3 finished, 1 {word})") == [1] and files(folder) == before
 
 @pytest.mark.parametrize("damage", [cut, empty, other, gone])
 def test_damaged_index(cache, damage):
@@ -127,7 +129,7 @@ def test_damaged_index(cache, damage):
     before = files(folder)
     damage(folder/prepared.INDEX)
     with pytest.raises((ValueError, FileNotFoundError), match="index.safetensors: not a whole|expected a finished cache"): PreparedPoses(folder)
-    assert redone(folder, again, "4 finished of 4") == [] and files(folder) == before
+    assert redone(folder, again, "(parts: 4 finished)") == [] and files(folder) == before
 
 @pytest.mark.parametrize("damage", [empty, other, gone, bent, cut])
 def test_damage_is_seen_when_reading(cache, damage):
@@ -164,7 +166,7 @@ def test_damaged_anywhere(cache):
 @pytest.mark.parametrize("change, says, made", [
     (dict(size=32), "4 older", [0, 1, 2, 3]), (dict(quality=80), "4 older", [0, 1, 2, 3]), (dict(length=6), "4 older", [0, 1, 2, 3]),
     (dict(file=2), "3 finished, 1 older", [2]), (dict(version=2), "4 older", [0, 1, 2, 3]), (dict(format=99), "4 older", [0, 1, 2, 3]),
-    (dict(few=2), "2 finished of 2", []), (dict(turned=True), "4 finished", [])], ids=str)
+    (dict(few=2), "(parts: 2 finished)", []), (dict(turned=True), "4 finished", [])], ids=str)
 def test_stale(cache, source, monkeypatch, change, says, made):
     "Whatever a part depends on; what is not affected stays"
     folder, _ = cache
@@ -193,7 +195,7 @@ def test_bad_footage(tmp_path, source, error, says):
     footage = films(source)
     bad = [replace(f, shots=partial(broken, f.files[0], 3, *error)) if i in (1, 2) else f for i, f in enumerate(footage)]
     with pytest.raises(ValueError) as told: prepare("h", bad, tmp_path, SIZE)
-    assert str(told.value).startswith(says) and "1 more failed, the next is S2/Walking 1; 2 of 4 parts are done and kept" in str(told.value)
+    assert str(told.value).startswith(says) and "1 more failed, the next is S2/Walking 1; parts done and kept: 2 of 4)" in str(told.value)
     assert sorted(files(tmp_path/"h")) == sorted(part_path(tmp_path/"h", footage[i].name).name for i in (0, 3))
     assert redone(tmp_path/"h", lambda: prepare("h", footage, tmp_path, SIZE), "2 finished, 2 missing") == [1, 2]
 
@@ -249,7 +251,7 @@ def test_kill_and_resume_with_workers(tmp_path, source):
         time.sleep(0.02)
     done = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.zip")}
     assert workers and 1 <= len(done) < 6 and list(folder.glob(".*.part")) and not (folder/prepared.INDEX).exists()
-    with pytest.warns(UserWarning, match=f"{len(done)} finished, {6 - len(done)} missing of 6"):
+    with pytest.warns(UserWarning, match=f"{len(done)} finished, {6 - len(done)} missing"):
         two = prepare("h", films(source, 6, 20), tmp_path/"two", SIZE)
     one = prepare("h", films(source, 6, 20), tmp_path/"one", SIZE)
     assert {name: (folder/name).stat().st_mtime_ns for name in done} == done
@@ -261,7 +263,7 @@ def test_worker_that_fails_and_worker_that_dies(tmp_path, source, monkeypatch):
     monkeypatch.setattr(prepared, "get_context", lambda _: multiprocessing.get_context("fork")) # saves importing PyTorch six times
     footage = films(source)
     footage[3] = replace(footage[3], shots=partial(broken, footage[3].files[0], 3, ValueError, "cut off"))
-    with pytest.raises(ValueError, match=r"S2/Walking 3: cut off \(3 of 4 parts are done and kept\)"): prepare("h", footage, tmp_path, SIZE, workers=2)
+    with pytest.raises(ValueError, match=r"S2/Walking 3: cut off \(parts done and kept: 3 of 4\)"): prepare("h", footage, tmp_path, SIZE, workers=2)
     footage[3] = replace(footage[3], shots=partial(killed, footage[3].files[0]))
     with pytest.warns(UserWarning, match="3 finished"), pytest.raises(RuntimeError, match="a worker was killed"):
         prepare("h", footage, tmp_path, SIZE, workers=2)
@@ -294,3 +296,43 @@ def test_memory_is_flat(tmp_path, source):
         finally: tracemalloc.stop()
     peak(2)
     assert peak(200) - peak(20) < 700 * 700 * 3
+
+# The command
+
+def test_command(tmp_path, capsys):
+    "Done once, used as it is, and an older one named"
+    root, out = tmp_path/"root", tmp_path/"cache"
+    write_fixture("lsp", root)
+    go = lambda root, size: main(["lsp", "--root", root, "--out", out, "--size", size])
+    assert go(root, SIZE) == 0
+    first, before, poses = capsys.readouterr().out, files(out/"lsp"), PreparedPoses(out/"lsp")
+    assert first.startswith(f"{out/'lsp'}: {len(poses)} pictures of {SIZE} px") and poses.image_size == SIZE
+    assert go(root/"lsp", SIZE) == 0 and capsys.readouterr() == (first, "") and files(out/"lsp") == before
+    assert go(root, 30) == 0 and "1 older" in capsys.readouterr().err and PreparedPoses(out/"lsp").image_size == 30
+
+def test_command_for_poses(tmp_path, capsys):
+    "A library is drawn once, and again if it is damaged or other poses are asked for"
+    root, out = write_fixture("cmu", tmp_path/"root"), tmp_path/"cache"
+    go = lambda n: main(["cmu", "--root", root, "--out", out, "--poses", n])
+    assert go(50) == 0 and capsys.readouterr().err == ""
+    poses = load_poses(out/"cmu").clone()
+    assert poses.shape == (50, 17, 3) and go(50) == 0 and "as they were" in capsys.readouterr().out
+    cut(out/"cmu/library.safetensors")
+    assert go(50) == 0 and "damaged" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses)
+    assert go(20) == 0 and "older" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses[:20])
+
+@pytest.mark.parametrize("name, root, says", [("lsp", "nowhere", "nowhere: no such folder; expected"), ("lsp", "empty", "empty"), ("human36m", "empty", "empty"),
+    ("mpii", "empty", "empty"), ("cmu", "empty", "empty"), ("amass", "empty", "empty"), ("pictures", "empty", "empty"),
+    ("lsp", "cache/lsp", "would write into the dataset")])
+def test_command_refuses(tmp_path, capsys, name, root, says):
+    "One line, an exit code, and no cache"
+    for folder in "empty", "cache/lsp": (tmp_path/folder).mkdir(parents=True)
+    assert main([name, "--root", tmp_path/root, "--out", tmp_path/"cache"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and says in err and err.count("\n") == 1 and "expected" in err
+    assert not [p for p in (tmp_path/"cache").rglob("*") if p.is_file() and p.name != ".lock"]
+
+def test_command_line(tmp_path):
+    "The exit code gets out"
+    done = subprocess.run([sys.executable, "-m", "xvae.data.prepare", "lsp", "--root", tmp_path/"no", "--out", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "no such folder" in done.stderr

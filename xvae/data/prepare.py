@@ -51,7 +51,7 @@ def prepare_pictures(
     poses = prepare(a.name, footage, a.out, a.size, a.quality, a.workers)
     size = sum((poses.folder / part).stat().st_size for part in poses.parts)
     bare = f", {int((~poses.has_mask).sum()):,} without a mask" if not poses.has_mask.all() else ""
-    return f"{poses.folder}: {len(poses):,} pictures of {poses.image_size} px in {len(poses.parts):,} parts, {size / 1e6:,.1f} MB{bare}"
+    return f"{poses.folder}: {len(poses):,} pictures of {poses.image_size} px, {size / 1e6:,.1f} MB{bare}; parts: {len(poses.parts):,}"
 
 # %% ../../nbs/27_prepare.ipynb #6be6ca2b
 LIBRARY = "library.safetensors"
@@ -114,8 +114,8 @@ def main(
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: tell(message)
         try: print(prepare_pictures(a) if a.name in FOOTAGE else prepare_poses(a))
-        except (ValueError, OSError, ImportError, RuntimeError) as e: return tell(e) or 1
-        except KeyboardInterrupt: return tell("stopped; the same command goes on from here") or 130
+        except (ValueError, OSError, ImportError, RuntimeError) as e: tell(e); return 1
+        except KeyboardInterrupt: tell("stopped; the same command goes on from here"); return 130
     return 0
 
 if __name__ == "__main__" and __package__: sys.exit(main())

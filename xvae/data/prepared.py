@@ -238,7 +238,8 @@ def part_path(
     name:str, # of a `Footage`
 )->Path:
     "Where a part lies; names that differ by a slash or by capitals get different files on every system"
-    return folder / f"{quote(name, safe=' ')[:100]}-{sha256(name.encode()).hexdigest()[:8]}.zip"
+    same = sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    return folder / f"{quote(name, safe=' ', errors='replace')[:100]}-{same}.zip"
 
 def read_part(
     path:Path, # a part
@@ -416,7 +417,7 @@ def make_all(
     bar = tqdm(make_parts(jobs, workers), total=len(jobs), desc=f"preparing {name}", unit="part", leave=False)
     failed = sorted(error for error in bar if isinstance(error, str))
     others = "" if len(failed) < 2 else f"{len(failed) - 1} more failed, the next is {failed[1].split(': ')[0]}; "
-    if failed: raise ValueError(f"{failed[0]} ({others}{len(jobs) - len(failed)} of {len(jobs)} parts are done and kept)")
+    if failed: raise ValueError(f"{failed[0]} ({others}parts done and kept: {len(jobs) - len(failed)} of {len(jobs)})")
 
 # %% ../../nbs/20_prepared.ipynb #341dd60e
 @contextmanager
@@ -448,7 +449,7 @@ def _announce(folder, states):
     "Name a cache that is there but not complete"
     if set(states) == {"missing"} and not (folder / INDEX).exists(): return
     counts = ", ".join(f"{states.count(k)} {k}" for k in ("finished", "missing", "older", "damaged") if k in states)
-    warnings.warn(f"{folder}: not complete for what is asked ({counts} of {len(states)} parts); what is not finished is made now", stacklevel=3)
+    warnings.warn(f"{folder}: not complete for what is asked (parts: {counts}); what is not finished is made now", stacklevel=3)
 
 # %% ../../nbs/20_prepared.ipynb #a20d20c2
 def prepare(
