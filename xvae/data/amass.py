@@ -29,15 +29,17 @@ BODY_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17
 # %% ../../nbs/23_amass.ipynb #8a1264bf
 HEAD_TOP = 0.115 * np.array([0.0, math.cos(math.radians(33)), -math.sin(math.radians(33))]) # m from the head joint at rest
 
+# %% ../../nbs/23_amass.ipynb #a71e02b1
 @dataclass(frozen=True)
 class Body:
     "The joints of a body at rest, for every shape: y up, the face towards z, the left at positive x"
     joints: Tensor # (23, 3) float64 m, of the mean shape, in the order of BODY_JOINTS
     shapes: Tensor # (23, 3, B) float64 m per unit of each shape parameter
 
-# %% ../../nbs/23_amass.ipynb #a71e02b1
+# %% ../../nbs/23_amass.ipynb #e4cd5dbb
 def _fault(path, what, fix="copy or unpack the file again"): raise ValueError(f"{path}: {what}; {fix}")
 
+# %% ../../nbs/23_amass.ipynb #e8b16bde
 def _arrays(path, keys):
     "Those of these arrays that an .npz file has; no other is touched, and no pickle is loaded"
     if not Path(path).is_file(): raise FileNotFoundError(f"{path}: no such file")
@@ -72,10 +74,11 @@ def _check_model(path, z):
     J, V = shape["J_regressor"] if z["J_regressor"].ndim == 2 else (0, 0)
     if J not in _KINDS: _fault(path, f"J_regressor is {shape['J_regressor']}, expected (52, 6890)", _model)
     if shape["v_template"] != (V, 3) or shape["shapedirs"][:2] != (V, 3) or len(shape["shapedirs"]) != 3:
-        _fault(path, f"v_template is {shape['v_template']} and shapedirs {shape['shapedirs']}, expected ({V}, 3) and ({V}, 3, 16)", _model)
+        got = f"v_template is {shape['v_template']} and shapedirs {shape['shapedirs']}"
+        _fault(path, f"{got}, expected ({V}, 3) and ({V}, 3, 16)", _model)
     parents = z["kintree_table"][0, :22].astype(np.int64)
     if parents[0] not in (-1, 2**32 - 1) or tuple(parents[1:]) != BODY_PARENTS[1:22]:
-        _fault(path, f"kintree_table gives the parents {', '.join(map(str, parents))}", f"expected {', '.join(map(str, BODY_PARENTS[:22]))}")
+        _fault(path, f"kintree_table gives the parents {' '.join(map(str, parents))}", f"expected {' '.join(map(str, BODY_PARENTS[:22]))}")
     for key in ("v_template", "shapedirs", "J_regressor"):
         if not np.isfinite(z[key]).all(): _fault(path, f"{key} has numbers that are not finite")
     return J, V
@@ -87,7 +90,9 @@ def _check_rest(path, joints):
     leg = sum(np.linalg.norm(at[a] - at[b]) for a, b in (("L_hip", "L_knee"), ("L_knee", "L_ankle")))
     if not 0.5 < leg < 1.2: _fault(path, f"a leg is {leg:.3g} long, expected 0.5 to 1.2 m", "is the model in metres?")
     heights = [at[joint][1] for joint in ("L_ankle", "L_knee", "L_hip", "neck", "head_top")]
-    if (np.diff(heights) <= 0).any(): _fault(path, "the body at rest is not upright along y", "is it a model of SMPL's kind, as it was downloaded?")
+    if (np.diff(heights) <= 0).any():
+        _fault(path, "the body at rest is not upright along y, expected ankles, knees, hips, neck and head one above the other",
+               "is it a model of SMPL's kind, as it was downloaded?")
     if min(at["L" + j][0] - at["R" + j][0] for j in ("_hip", "_ankle", "_shoulder", "_wrist")) <= 0:
         _fault(path, "left is right in the body at rest, expected the left at positive x", "is J_regressor in SMPL+H's order?")
 
@@ -96,10 +101,12 @@ def _kind(path):
     "smplh or smplx, from the header of J_regressor alone; anything else is left to `read_body` to complain about"
     try:
         with zipfile.ZipFile(path) as z, z.open("J_regressor.npy") as f:
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(f)]
+            version = np.lib.format.read_magic(f)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             return _KINDS.get(read(f)[0][0], "smplh")
     except Exception: return "smplh"
 
+# %% ../../nbs/23_amass.ipynb #a1c9438c
 def find_bodies(
     root, # a folder with body models at any depth
 )->dict: # (kind, gender): path; kind is "smplh" or "smplx", gender "male", "female" or "neutral"
@@ -110,7 +117,8 @@ def find_bodies(
         if gender := re.search("female|male|neutral", name.lower()): found.setdefault((_kind(path), gender[0]), path)
     if not found:
         pickles = "; the .pkl files there are pickles, which are not read" if any(root.rglob("SMPL*.pkl")) else ""
-        raise FileNotFoundError(f"{root}: holds no body model{pickles}; {_model}, unpacked to body_models/smplh/male/model.npz and so on")
+        where = "unpacked to body_models/smplh/male/model.npz and so on"
+        raise FileNotFoundError(f"{root}: holds no body model{pickles}; {_model}, {where}")
     return found
 
 # %% ../../nbs/23_amass.ipynb #a9f99963
@@ -132,6 +140,7 @@ def _text(value):
     value = np.asarray(value).ravel()[0] if np.size(value) else ""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
+# %% ../../nbs/23_amass.ipynb #d138c537
 def read_recording(
     path, # 01_01_poses.npz or 01_01_stageii.npz
 )->Recording:
@@ -147,18 +156,20 @@ def read_recording(
     kind = _text(z.get("surface_model_type", _KINDS[z["poses"].shape[1] // 3]))
     return Recording(_trial(Path(path)), poses, betas, gender[0], "smplx" if "x" in kind.lower() else "smplh", _rate(path, z[rate]))
 
-# %% ../../nbs/23_amass.ipynb #d138c537
+# %% ../../nbs/23_amass.ipynb #2bfdb6ca
 def _check_poses(path, poses):
     "(T, 22, 3) of (T, 156) or (T, 165)"
     if poses.ndim != 2 or poses.shape[1] not in (156, 165) or not np.issubdtype(poses.dtype, np.floating):
         why = ": 72 numbers are SMPL's, expected SMPL+H" if poses.shape[1:] == (72,) else ""
-        _fault(path, f"poses are {poses.dtype} {poses.shape}, expected floats (frames, 156) or (frames, 165){why}", "is it of AMASS's SMPL+H G?")
+        got = f"poses are {poses.dtype} {poses.shape}"
+        _fault(path, f"{got}, expected floats (frames, 156) or (frames, 165){why}", "is it of AMASS's SMPL+H G?")
     poses = poses[:, :66].reshape(-1, 22, 3)
-    if not np.isfinite(poses).all(): _fault(path, f"poses have numbers that are not finite, the first in frame {np.argwhere(~np.isfinite(poses))[0, 0]}")
+    if len(bad := np.argwhere(~np.isfinite(poses))): _fault(path, f"poses have numbers that are not finite, the first in frame {bad[0, 0]}")
     if len(poses) and np.median(np.linalg.norm(poses, axis=-1).max(1)) > 4 * np.pi:
         _fault(path, "most frames have a joint turned by more than two full turns, expected radians", "turn its degrees into radians")
     return poses
 
+# %% ../../nbs/23_amass.ipynb #9b7ae33b
 def _rate(path, rate):
     "Frames a second"
     if np.size(rate) != 1 or not np.issubdtype(np.asarray(rate).dtype, np.number) or not 1 <= float(np.ravel(rate)[0]) <= 1000:
@@ -201,12 +212,13 @@ def body_for(
     for kind, betas in ((recording.kind, recording.betas), (other, np.zeros(0))):
         if path := bodies.get((kind, recording.gender)): return path, betas
     there = ", ".join(sorted(f"{kind} {gender}" for kind, gender in bodies))
-    raise FileNotFoundError(f"{recording.name}: its gender is {recording.gender}, and there is no model of that: found {there}; {_model}")
+    want = f"its gender is {recording.gender}, and there is no model of that"
+    raise FileNotFoundError(f"{recording.name}: {want}: found {there}; {_model}")
 
 # %% ../../nbs/23_amass.ipynb #16aeab83
-SOURCES = dict(Pelvis=("L_hip", "R_hip"), RHip="R_hip", RKnee="R_knee", RAnkle="R_ankle", LHip="L_hip", LKnee="L_knee", LAnkle="L_ankle",
-    Spine=("spine1", "spine2"), Thorax="neck", Nose="head", Head="head_top", LShoulder="L_shoulder", LElbow="L_elbow", LWrist="L_wrist",
-    RShoulder="R_shoulder", RElbow="R_elbow", RWrist="R_wrist") # one joint of the body, or the middle of two
+SOURCES = dict(Pelvis=("L_hip", "R_hip"), RHip="R_hip", RKnee="R_knee", RAnkle="R_ankle", LHip="L_hip", LKnee="L_knee",
+    LAnkle="L_ankle", Spine=("spine1", "spine2"), Thorax="neck", Nose="head", Head="head_top", LShoulder="L_shoulder",
+    LElbow="L_elbow", LWrist="L_wrist", RShoulder="R_shoulder", RElbow="R_elbow", RWrist="R_wrist") # one joint, or the middle of two
 
 def to_seventeen(
     joints:Tensor, # (..., 23, 3) m, from `body_joints`
@@ -262,6 +274,7 @@ def _smallest(kept, n):
     order = keys.argsort()[:n]
     return keys[order], joints[order]
 
+# %% ../../nbs/23_amass.ipynb #e06f5a15
 def drawn(
     trials:Iterable, # of Trial
     n:int, # how many frames
@@ -283,6 +296,7 @@ def cameras_of(
     "Rotations of the four cameras"
     return torch.stack([torch.stack([torch.tensor(rotation(e[:3])) for e in EXTRINSICS[s]]) for s in subjects])
 
+# %% ../../nbs/23_amass.ipynb #c6ea8d06
 def about_z(
     angle:Tensor, # (N,) rad
 )->Tensor: # (N, 3, 3)
@@ -314,7 +328,7 @@ def check_world(
 )->None:
     "Most heads must be above the pelvis, and most faces ahead"
     if (up := (joints[:, 10, 2] > joints[:, 0, 2]).float().mean()) < 0.5:
-        raise ValueError(f"only {100 * up:.0f} % of the heads are above the pelvis, expected most; is z the vertical of these recordings?")
+        raise ValueError(f"only {100 * up:.0f} % of the heads are above the pelvis, expected most; is z the vertical here?")
     if (ahead := (facing(joints.numpy()) > 0).mean()) < 0.5:
         raise ValueError(f"only {100 * ahead:.0f} % of the faces look ahead, expected most; are left and right exchanged?")
 
@@ -333,6 +347,7 @@ def pose_library(
     check_world(world)
     return as_seen(world, n, seed, retarget, subjects)
 
+# %% ../../nbs/23_amass.ipynb #80f33eb6
 def library(
     root, # a folder with AMASS's recordings (CMU/01/01_01_poses.npz) and body models (body_models/smplh/male/model.npz)
     n:int, # how many poses

@@ -154,6 +154,7 @@ def read_amc(
     "Read all frames of a trial; a damaged file is an error that names the line"
     return _read_amc(path, skeleton)[0]
 
+# %% ../../nbs/13_cmu.ipynb #79c48848
 def _read_amc(path, skeleton, step=1):
     "The channels of every `step`-th frame, and how many frames there are; of the others only the numbers are checked"
     lines = Path(path).read_text(errors="replace").splitlines()
@@ -185,6 +186,7 @@ def _every(lines, block, step):
     if len(lines) % block or numbers != list(range(numbers[0], numbers[0] + len(numbers))): return None
     return [line for at in range(0, len(lines), block * step) for line in lines[at:at + block]]
 
+# %% ../../nbs/13_cmu.ipynb #b2e403e7
 def _columns(words, layout, step=1):
     "(bone, dof) to its (T,) values; None if any word is not where it should be"
     stride = 1 + sum(1 + len(dof) for _, dof in layout)
@@ -237,6 +239,7 @@ def bone_ends(
     "Forward kinematics: where each bone ends"
     return _ends_and_turns(skeleton, channels)[0]
 
+# %% ../../nbs/13_cmu.ipynb #7fd82e63
 def _ends_and_turns(skeleton, channels):
     "Where each bone ends, and its rotation (T, B, 3, 3) in the world"
     axes, ends, turns, at = _rotation(skeleton.axes), [], [], 0
@@ -253,6 +256,7 @@ BONE_OF_JOINT = dict(RHip="rhipjoint", RKnee="rfemur", RAnkle="rtibia", LHip="lh
     Spine="lowerback", Thorax="thorax", Nose="upperneck", Head="head", LShoulder="lclavicle", LElbow="lhumerus", LWrist="lwrist",
     RShoulder="rclavicle", RElbow="rhumerus", RWrist="rwrist")
 
+# %% ../../nbs/13_cmu.ipynb #fcdb8372
 def cmu_joints(
     skeleton:Skeleton, # of the subject
     channels:Tensor, # (T, skeleton.channels) from `read_amc`
@@ -265,6 +269,7 @@ def cmu_joints(
     ends = ends[:, [skeleton.names.index(bone) for bone in BONE_OF_JOINT.values()]]
     return _seventeen(ends, turns[:, skeleton.names.index("head")], nose)
 
+# %% ../../nbs/13_cmu.ipynb #360a5058
 def _seventeen(places, head, nose):
     "The pelvis between the hips, the nose before the neck, z up"
     if nose: places[:, 8] += nose * (places[:, 8] - places[:, 7]).norm(dim=-1, keepdim=True) * head[..., 2]
@@ -311,7 +316,7 @@ def _check_channels(h):
     for name, parent, channels in zip(h.names, h.parents, h.channels):
         places = sorted(c for c in channels if c not in ROTATIONS)
         if places != (list(POSITIONS) if parent < 0 else []):
-            raise ValueError(f"joint '{name}' has the channels {' '.join(channels)}, expected rotations, and positions at the root alone")
+            raise ValueError(f"joint '{name}' has the channels {' '.join(channels)}, expected rotations; positions at the root alone")
     return h
 
 # %% ../../nbs/13_cmu.ipynb #60c6a8e4
@@ -322,30 +327,34 @@ def read_bvh(
     h, channels, fps, _ = _read_bvh(path)
     return h, channels, fps
 
+# %% ../../nbs/13_cmu.ipynb #52b05257
 def _read_bvh(path, keep=None):
     "As `read_bvh`, but only `keep` frames a second; and how many frames there are"
     tree, motion, rest = Path(path).read_text(errors="replace").partition("MOTION")
     if not motion: _fault(path, "has no line MOTION, expected HIERARCHY and then MOTION")
     try: h = _check_channels(_hierarchy(tree.split()))
-    except (ValueError, IndexError, StopIteration, TypeError) as e: _fault(path, f"not a whole HIERARCHY, {e or 'it ends in the middle of a joint'}")
+    except (ValueError, IndexError, StopIteration, TypeError) as e:
+        _fault(path, f"not a whole HIERARCHY, {e or 'it ends in the middle of a joint'}")
     lines = [line for line in rest.splitlines() if line.strip()]
     frames, time = _frames_and_time(path, lines)
     rows = lines[3:2 + frames]
     values = _rows(path, rows, max(1, round(1 / time / keep)) if keep else 1, sum(map(len, h.channels)))
     return h, values, 1 / time, len(rows)
 
-# %% ../../nbs/13_cmu.ipynb #52b05257
+# %% ../../nbs/13_cmu.ipynb #8f93abcb
 def _frames_and_time(path, lines):
     "What the two lines after MOTION say, and as many lines as they promise"
     words = [line.split() for line in lines[:2]]
     if [w[:1] for w in words] != [["Frames:"], ["Frame"]] or not all(_is_number(w[-1]) for w in words):
-        _fault(path, f"expected 'Frames: 100' and 'Frame Time: .0083333' after MOTION, got {' and '.join(map(repr, lines[:2])) or 'nothing'}")
+        got = " and ".join(map(repr, lines[:2])) or "nothing"
+        _fault(path, f"expected 'Frames: 100' and 'Frame Time: .0083333' after MOTION, got {got}")
     frames, time = int(float(words[0][-1])), float(words[1][-1])
     if not 1 / 1000 <= time <= 1: _fault(path, f"Frame Time is {time}, expected seconds: .0083333 for 120 frames a second")
     if frames < 1 or len(lines) - 2 != frames:
         _fault(path, f"expected {frames} frames, as it says, and found {len(lines) - 2}", "it is cut off: copy or unpack it again")
     return frames, time
 
+# %% ../../nbs/13_cmu.ipynb #302cacd8
 def _rows(path, rows, step, width):
     "Every `step`-th line as numbers; the last line is looked at in any case, since that is where a file is cut off"
     for i in (*range(0, len(rows), step), len(rows) - 1) if rows else ():
@@ -360,6 +369,7 @@ def _turn(degrees, axis):
     "Rotations (T, 3, 3) about one axis"
     return _rotation(torch.stack([degrees if axis == a else torch.zeros_like(degrees) for a in ROTATIONS], -1))
 
+# %% ../../nbs/13_cmu.ipynb #aec5cbed
 def joint_places(
     h:Hierarchy, # of the file
     channels:Tensor, # (T, C) from `read_bvh`
@@ -379,6 +389,7 @@ def joint_places(
 LOST = dict(Neck=("Spine1", 1.0), LeftShoulder=("Spine1", 1.0), RightShoulder=("Spine1", 1.0), # joint: it is like which other's
     LeftFingerBase=("LeftHand", 0.5), RightFingerBase=("RightHand", 0.5))                      # offset, times what
 
+# %% ../../nbs/13_cmu.ipynb #696ae338
 def with_lost_bones(
     h:Hierarchy, # of a file
 )->Hierarchy:
@@ -388,12 +399,13 @@ def with_lost_bones(
         if not offsets[h.names.index(joint)].any(): offsets[h.names.index(joint)] = share * h.offsets[h.names.index(like)]
     return replace(h, offsets=offsets)
 
-# %% ../../nbs/13_cmu.ipynb #696ae338
+# %% ../../nbs/13_cmu.ipynb #01fe9df7
 JOINT_OF_BVH = dict(RHip="RightUpLeg", RKnee="RightLeg", RAnkle="RightFoot", LHip="LeftUpLeg", LKnee="LeftLeg", LAnkle="LeftFoot",
     Spine="Spine", Thorax="Neck", Nose="Head", Head="Head end", LShoulder="LeftArm", LElbow="LeftForeArm", LWrist="LeftFingerBase",
     RShoulder="RightArm", RElbow="RightForeArm", RWrist="RightFingerBase")
 BVH_UNIT = 25.4 / 0.45 # mm; the file doesn't say
 
+# %% ../../nbs/13_cmu.ipynb #4d71c5d6
 def bvh_joints(
     h:Hierarchy, # from `read_bvh`
     channels:Tensor, # (T, C) from `read_bvh`
@@ -401,7 +413,7 @@ def bvh_joints(
 )->Tensor: # (T, 17, 3) float32 joints in Human3.6M's order, mm, world with z up
     "Joints of a trial in the world"
     if missing := sorted({*JOINT_OF_BVH.values(), *LOST, *(like for like, _ in LOST.values())} - set(h.names)):
-        raise ValueError(f"there is no joint {', '.join(missing)}: expected the names of the CMU conversion, such as Hips, LeftUpLeg, Spine1")
+        raise ValueError(f"there is no joint {', '.join(missing)}: expected the names of the CMU conversion, such as LeftUpLeg")
     places, turns = joint_places(with_lost_bones(h), channels)
     places = places[:, [h.names.index(joint) for joint in JOINT_OF_BVH.values()]] * BVH_UNIT
     return _seventeen(places, turns[:, h.names.index("Head")], nose)
@@ -490,13 +502,18 @@ def odd_body(
     "Why these can't be the joints of a grown person in millimetres"
     if not joints.isfinite().all(): return "joints that are not finite numbers"
     thigh, shin, arm, forearm = (bone_lengths(joints).median(0).values[[b, b + 3]].mean() for b in (1, 2, 11, 12))
-    if not 500 < thigh + shin < 1200: return f"legs of {thigh + shin:.0f} mm, expected 500 to 1200: is its unit right, and its skeleton its own?"
-    if not 0.75 < forearm / arm < 1.35: return f"upper arms of {arm:.0f} and forearms of {forearm:.0f} mm, expected much the same: is a bone missing?"
+    if not 500 < thigh + shin < 1200:
+        return f"legs of {thigh + shin:.0f} mm, expected 500 to 1200: is its unit right, and its skeleton its own?"
+    if not 0.75 < forearm / arm < 1.35:
+        return f"upper arms of {arm:.0f} and forearms of {forearm:.0f} mm, expected much the same: is a bone missing?"
     return ""
 
-def _odd_angles(channels): return "" if channels[:, 3:].abs().max() > 6.3 else "no angle reaches 6.3, expected degrees: are they radians?"
-
 # %% ../../nbs/13_cmu.ipynb #0298686c
+def _odd_angles(channels):
+    "Whether they can be degrees"
+    return "" if channels[:, 3:].abs().max() > 6.3 else "no angle reaches 6.3, expected degrees: are they radians?"
+
+# %% ../../nbs/13_cmu.ipynb #c792ff79
 def _amc_clip(path, fps, nose, skeletons):
     "Joints, frames, frames a second, and what is odd"
     asf = _asf_of(path)
@@ -506,6 +523,7 @@ def _amc_clip(path, fps, nose, skeletons):
     except ValueError as e: _fault(asf, e, "is it one of CMU's?")
     return joints, frames, FPS, _odd_angles(channels) or odd_body(joints)
 
+# %% ../../nbs/13_cmu.ipynb #36ae0a98
 def _bvh_clip(path, fps, nose, skeletons):
     "Joints, frames, frames a second, and what is odd"
     h, channels, rate, frames = _read_bvh(path, fps)
