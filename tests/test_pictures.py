@@ -311,3 +311,21 @@ def test_safetensors(tmp_path, model):
     assert torch.equal(deeplab(tmp_path/"weights.safetensors").classifier[4].bias, model.classifier[4].bias)
     cut_off(tmp_path/"weights.safetensors")
     assert "not a whole file of weights" in refused(lambda: deeplab(tmp_path/"weights.safetensors"))
+
+# All the way
+
+def test_prepared(tmp_path):
+    "From a folder to what a model gets"
+    from xvae.data.prepared import PreparedPoses, prepare
+    save(tmp_path/"mine/a.png", NOISE[0])
+    save(tmp_path/"mine/masks/a.png", np.full((60, 70), 255, np.uint8))
+    write(tmp_path/"mine/a_keypoints.json", text(someone := person()))
+    write(tmp_path/"mine/a_bbox.json", "[5, 5, 50, 40]")
+    write_video(tmp_path/"mine/run.mp4")
+    prepare("pictures", footage(tmp_path/"mine"), tmp_path/"cache", size=50)
+    poses = PreparedPoses(tmp_path/"cache/pictures")[torch.arange(6)]
+    image, around = poses.images[0].permute(1, 2, 0).numpy().astype(float), NOISE[0, :50, 5:55].astype(float)
+    assert poses.take.tolist() == [0, 1, 1, 1, 1, 1] and poses.images.shape == (6, 3, 50, 50) and np.abs(image - around).mean() < 12
+    assert torch.isnan(poses.joints).all() and poses.masks[0].all()
+    hip = 2 * (someone[BODY_25.index("RHip"), :2] - [29.5, 24.5]) / 50
+    assert np.allclose(poses.joints_2d[0, 1], hip, atol=1e-5) and (poses.confidence[0] > 0).sum() == 15

@@ -46,8 +46,10 @@ def _json(path):
     try: return json.loads(Path(path).read_text())
     except ValueError as e: _fault(path, f"not a whole JSON file ({_short(e)})")
 
+# %% ../../nbs/24_pictures.ipynb #e0825ff0
 RUN = "run OpenPose again with --write_json and --keypoint_scale 0, model BODY_25 or COCO"
 
+# %% ../../nbs/24_pictures.ipynb #4caae9ba
 def openpose_people(
     path, # NAME_keypoints.json
 )->list: # per person (25, 3) or (18, 3) float64: x, y in px and confidence
@@ -87,6 +89,7 @@ def box_from(
     "The square around a rectangle"
     return np.array([x + w / 2 - 0.5, y + h / 2 - 0.5, max(w, h)], np.float32)
 
+# %% ../../nbs/24_pictures.ipynb #1eff1e18
 def read_box(
     path, # NAME_bbox.json: [x, y, w, h] or {"bbox": [x, y, w, h]}
 )->np.ndarray: # (3,) float32 px: centre x, y and side
@@ -151,6 +154,7 @@ def frame_mask(
     path = Path(path)
     return mask_path(path.with_name(f"{path.stem}_{i:012}.png"))
 
+# %% ../../nbs/24_pictures.ipynb #667ba468
 def video_shots(
     path, # a video
     keypoints:dict, # number of a frame: OpenPose's file
@@ -169,6 +173,7 @@ def video_shots(
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 VIDEOS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm")
 
+# %% ../../nbs/24_pictures.ipynb #63917297
 def _media(root):
     "Pictures and videos by name without ending"
     found = {}
@@ -180,7 +185,7 @@ def _media(root):
     if not found: _fault(root, f"no pictures here, expected {', '.join(PICTURES + VIDEOS)}", "put some there", FileNotFoundError)
     return found
 
-# %% ../../nbs/24_pictures.ipynb #63917297
+# %% ../../nbs/24_pictures.ipynb #8c704700
 def _notes(root, kind):
     "JSON files of a kind by the name they are for"
     found = {}
@@ -190,6 +195,7 @@ def _notes(root, kind):
         found[match[1]] = path
     return found
 
+# %% ../../nbs/24_pictures.ipynb #a8f379ac
 def _frames(notes, name):
     "Number of a frame: file, for the files of this video; takes them out of `notes`"
     mine = [n for n in notes if n[:len(name) + 1] == name + "_" and re.fullmatch(r"\d{12}", n[len(name) + 1:])]
@@ -218,6 +224,7 @@ def _pictures(entries, first):
     return Footage(f"pictures {first + 1:05}-{first + len(entries):05}", tuple(files), 0, "anything", 0, 0,
                    partial(picture_shots, tuple(entries)))
 
+# %% ../../nbs/24_pictures.ipynb #5ec06cc3
 def _video(path, take, keypoints, bbox):
     "Footage of a video"
     masks = sorted(frame_mask(path, 0).parent.glob("*.png")) if frame_mask(path, 0).parent.is_dir() else []
@@ -235,6 +242,7 @@ DEEPLABS = { # name in torchvision: (a parameter that only this one has, its pub
 # %% ../../nbs/24_pictures.ipynb #e7fe8434
 FETCH = "fetch the file that torchvision's documentation of DeepLabV3 names and give its path; nothing is downloaded here"
 
+# %% ../../nbs/24_pictures.ipynb #d404c724
 def _state(path):
     "Parameters by name"
     published = " or ".join(file for _, file in DEEPLABS.values())
@@ -291,6 +299,7 @@ def _to_mask(path):
     if path.suffix.lower() in PICTURES: yield mask_path(path), partial(read_picture, path)
     else: yield from ((frame_mask(path, i), lambda: frame) for i, frame in enumerate(read_video(path)))
 
+# %% ../../nbs/24_pictures.ipynb #c67d0193
 def save_mask(
     path, # where it goes
     mask:np.ndarray, # (H, W) uint8, 1 where the person is

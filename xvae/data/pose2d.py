@@ -16,7 +16,7 @@ import json, re
 import numpy as np
 from PIL import Image, ImageOps
 from .prepared import Footage, Shot, needs
-from .skeletons import JOINTS, MIRROR
+from .skeletons import JOINTS
 
 # %% ../../nbs/22_pose2d.ipynb #bc07679a
 LSP = ("RAnkle", "RKnee", "RHip", "LHip", "LKnee", "LAnkle", "RWrist", "RElbow", "RShoulder", "LShoulder", "LElbow", "LWrist",
@@ -70,6 +70,7 @@ COPY, UNPACK, SAME = "copy the released file", "unpack the whole archive", "use 
 
 def _short(e): return (str(e).strip().splitlines() or [type(e).__name__])[0]
 
+# %% ../../nbs/22_pose2d.ipynb #a13a4163
 def _opened(path):
     "A picture file, upright, with all its pixels"
     if not Path(path).is_file(): _fault(path, "no such file, expected a picture", error=FileNotFoundError)
@@ -154,6 +155,7 @@ def shots(
         check_inside(last, person.joints_2d, person.confidence, image.shape)
         yield Shot(image, mask, UNKNOWN, person.joints_2d, person.confidence, person.box)
 
+# %% ../../nbs/22_pose2d.ipynb #6d28b21f
 def check_inside(
     path, # the picture, for errors
     joints_2d:np.ndarray, # (17, 2) px
@@ -178,6 +180,7 @@ def in_pieces(
         return Footage(name, _files(some, source), 0, "anything", 0, 0, partial(shots, some))
     return [piece(first) for first in range(0, len(people), size)]
 
+# %% ../../nbs/22_pose2d.ipynb #6f82c63d
 def _files(people, source):
     "What a piece is read from"
     pictures = sorted({p.picture for p in people})
@@ -225,11 +228,12 @@ def _lsp_folder(root, *names):
     _fault(root, f"no joints.mat here nor in {' or '.join(names)}, expected the unpacked archive",
            f"unpack it so that {Path(root) / names[0] / 'joints.mat'} exists", FileNotFoundError)
 
+# %% ../../nbs/22_pose2d.ipynb #a74a2560
 def _in(folder, pattern):
     "Files of a folder by name"
     return {p.name: p for p in sorted(folder.iterdir()) if re.fullmatch(pattern, p.name)} if folder.is_dir() else {}
 
-# %% ../../nbs/22_pose2d.ipynb #a74a2560
+# %% ../../nbs/22_pose2d.ipynb #794b5e2b
 def _numbered(folder, columns, n):
     "The pictures of these columns, by the number in their names"
     found = {int(p.stem[2:]): p for p in _in(folder, r"im\d+\.(jpg|png)").values()}
@@ -240,6 +244,7 @@ def _numbered(folder, columns, n):
                "expected im0001.jpg and so on", UNPACK, FileNotFoundError)
     return [found[k + 1] for k in columns]
 
+# %% ../../nbs/22_pose2d.ipynb #8cba739b
 def _sorted_all(folder, n):
     "All pictures of a folder, in the order of their names"
     found = list(_in(folder, r".*\.(jpg|png)").values())
@@ -249,6 +254,7 @@ def _sorted_all(folder, n):
 # %% ../../nbs/22_pose2d.ipynb #d2faacf0
 PARTS = {"train": slice(0, 1000), "test": slice(1000, None), "all": slice(None)}
 
+# %% ../../nbs/22_pose2d.ipynb #e4294074
 def lsp(
     root, # the folder that holds lsp_dataset_original or lsp_dataset (the first that is there), or one of these
     part:str="train", # "train": pictures 1 to 1000; "test": the rest; "all"
@@ -268,6 +274,7 @@ def lsp(
 # %% ../../nbs/22_pose2d.ipynb #6f1ca361
 LEAST = 7 # labelled joints of the 14 that a person needs
 
+# %% ../../nbs/22_pose2d.ipynb #a00f3f1a
 def lspet(
     root, # the folder that holds lspet_dataset or hr-lspet (the first that is there), or one of these
     least:int=LEAST, # labelled joints that a person needs
@@ -287,6 +294,7 @@ def _list(value):
     "A field as a list, whatever MATLAB made of it"
     return list(np.ravel(value)) if isinstance(value, np.ndarray) else [] if value is None else [value]
 
+# %% ../../nbs/22_pose2d.ipynb #14bfd0c0
 def _cells(path, release, field, n):
     "One entry per picture"
     if not hasattr(release, field): _fault(path, f"RELEASE has no field '{field}'", COPY)
@@ -310,6 +318,7 @@ def mpii_points(
         hidden[j] = _says_no(getattr(point, "is_visible", None))
     return points, known, hidden
 
+# %% ../../nbs/22_pose2d.ipynb #f4ac3199
 def _says_no(visible): return np.size(visible) == 1 and str(visible).strip() in ("0", "0.0", "False")
 
 # %% ../../nbs/22_pose2d.ipynb #137175ae
@@ -376,10 +385,11 @@ def mpii(
     people = [label(images / name, *row, FROM_MPII, files[0]) for name, *row in sorted(rows, key=lambda row: row[0]) if name in names]
     return in_pieces(people, files[0])
 
+# %% ../../nbs/22_pose2d.ipynb #6c98d2bf
 MAT = "mpii_human_pose_v1_u12_2/mpii_human_pose_v1_u12_1.mat"
 _COMMON = [FROM_MPII[j] for j in range(17) if FROM_LSP[j] >= 0]
 
-# %% ../../nbs/22_pose2d.ipynb #6c98d2bf
+# %% ../../nbs/22_pose2d.ipynb #a06fdea0
 def _mpii_rows(file, single, hidden):
     "(picture's name, points, known, weight) of each person"
     if file.suffix == ".json": return [(name, points, known, known * 1.0) for name, points, known in json_people(file)]
@@ -387,6 +397,7 @@ def _mpii_rows(file, single, hidden):
     rows = [(name, *mpii_points(rect, file)) for name, rect in mpii_people(release, file, single)]
     return [(name, points, known, np.where(behind, hidden, 1.0)) for name, points, known, behind in rows]
 
+# %% ../../nbs/22_pose2d.ipynb #3a1b682a
 def _present(images, names):
     "The names whose pictures are there; only three may be absent"
     there = {p.name for p in images.iterdir()}
