@@ -10,12 +10,12 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 import xvae.tasks.pose
-from xvae.data.records import PoseSet
-from xvae.data.rendered import RenderedPeople, crop_box
+from xvae.data.records import PoseData, PoseSet
+from xvae.data.rendered import crop_box
 from xvae.data.renderer import LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, clutter, random_look, render, studio
-from xvae.experiments import SMOKE, fake_batch
+from xvae.experiments import SMOKE
 from xvae.metrics import auc3d
-from xvae.tasks.pose import PoseModel, network_target, pose_extra, pose_metrics, pose_pairs, predict, train_pose
+from xvae.tasks.pose import PoseModel, fake_batch, network_target, pose_extra, pose_metrics, pose_pairs, predict, train_model
 from xvae.training import adam, joint_loss, target_loss, tensor_targets, update
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_renderer(fake): assert devices(drawn("cuda")) == {"cuda"}
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_real_steps():
     "Two joint steps with their target steps, evaluation and renderer on the real device"
-    data = RenderedPeople(people(), people(), people(), torch.rand(60, 17, 3))
-    model, curves = train_pose(replace(SMOKE, steps=2), data, device="cuda")
+    data = PoseData(people(), people(), people(), torch.rand(60, 17, 3))
+    model, curves = train_model(replace(SMOKE, steps=2), data, device="cuda")
     assert devices(drawn("cuda")) == devices(model.parameters()) == {"cuda"}
     assert all(torch.tensor([*curves[0].values(), *pose_metrics(predict(model, data.test), data.test).values()]).isfinite())

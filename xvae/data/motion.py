@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LIMITS', 'TURNS', 'GESTURES', 'ACTIONS', 'SWAY', 'limit', 'pose_directions', 'mirror', 'clip_angles', 'perform',
-           'library', 'plot_strip']
+           'library', 'everyday', 'plot_strip']
 
 # %% ../../nbs/14_motion.ipynb #f6c98800
 from functools import partial
@@ -503,6 +503,16 @@ def library(
     swap = rng.random(n) < 0.5
     angles[swap] = mirror(angles[swap])
     return pose_directions(limit(angles), rng.uniform(0, 2 * np.pi, n))
+
+# %% ../../nbs/14_motion.ipynb #59f90d31
+def everyday(
+    n:int, # how many poses
+    seed:int=0, # another seed, other poses
+)->Tensor: # (n, 16, 3) float32 unit directions of the bones, world with z up
+    "Single poses of other people's clips, in random order"
+    rng = np.random.default_rng([seed, 8])
+    clips = [perform(ACTIONS[i % len(ACTIONS)], 100 + i, 1, 4, seed) for i in range(-(-n // 4))]
+    return torch.cat(clips)[torch.from_numpy(rng.permutation(4 * len(clips))[:n])] if n else torch.zeros(0, 16, 3)
 
 # %% ../../nbs/14_motion.ipynb #fbcf1b13
 def plot_strip(

@@ -6,8 +6,8 @@
 __all__ = ['CLIP_FRAMES', 'WARDROBE', 'SOURCES', 'MOTIONS', 'uniforms', 'Motion', 'procedural_motion', 'cmu_directions', 'turned',
            'cmu_motion', 'outfit', 'studio_look', 'on_floor', 'studio_cameras', 'crop_box', 'in_crop', 'Plan', 'plan',
            'played', 'studio_set', 'one_thread_each', 'draw', 'random_bodies', 'rough', 'wild_set', 'pose_library',
-           'cache_folder', 'digest', 'kept', 'RenderedPeople', 'rendered_people', 'check', 'trial_files', 'save_poses',
-           'load_poses', 'plot_people']
+           'cache_folder', 'digest', 'kept', 'rendered_people', 'check', 'trial_files', 'save_poses', 'load_poses',
+           'plot_people']
 
 # %% ../../nbs/16_rendered.ipynb #8e8b73bb
 from collections.abc import Callable
@@ -24,8 +24,8 @@ from torch.nn.functional import avg_pool2d, interpolate, normalize
 from tqdm.auto import tqdm
 from .cameras import look_at, project, square_box, to_camera, to_crop
 from .cmu import read_trials, split_trials
-from .motion import ACTIONS, library, perform
-from .records import PoseSet, load_set, load_tensors, save_set, save_tensors
+from .motion import ACTIONS, everyday, library, perform
+from .records import PoseData, PoseSet, load_set, load_tensors, save_set, save_tensors
 from .renderer import FACTORS, LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, Look
 from .renderer import clutter, random_look, render, sheet, studio
 from .skeletons import LSP14, PARENTS, SUBJECTS, directions, from_directions, subject_lengths
@@ -48,7 +48,8 @@ class Motion:
     "Where poses come from"
     actions: tuple # names of the clips
     play: Callable # (action, subject, take) -> (T, 16, 3) directions of the bones, world, z up
-    singles: Callable # (n, seed) -> (n, 16, 3) directions of single poses
+    singles: Callable # (n, seed) -> (n, 16, 3) directions of single poses, for the wild set
+    unpaired: Callable # the same, for the library
 
 # %% ../../nbs/16_rendered.ipynb #aaaf3c04
 CLIP_FRAMES = 240 # of a clip of procedural motion: 24 s
@@ -57,7 +58,8 @@ def procedural_motion(
     seed:int, # of the data set
 )->Motion:
     "The 15 actions of `motion`"
-    return Motion(ACTIONS, lambda action, subject, take: perform(action, subject, take, CLIP_FRAMES, seed), library)
+    unpaired = lambda n, seed: torch.cat([everyday(n // 2, seed), library(n - n // 2, seed)])
+    return Motion(ACTIONS, lambda action, subject, take: perform(action, subject, take, CLIP_FRAMES, seed), library, unpaired)
 
 # %% ../../nbs/16_rendered.ipynb #d2356cd4
 @lru_cache(maxsize=2)
@@ -92,7 +94,7 @@ def cmu_motion(
         return turned(trials[action], 2 * math.pi * u)
     poses = torch.cat([trials[n] for n in names["unpaired"]])
     singles = lambda n, seed: poses[(uniforms(n, 1, seed, 8)[:, 0] * len(poses)).long()]
-    return Motion(names[part], play, singles)
+    return Motion(names[part], play, singles, singles)
 
 # %% ../../nbs/16_rendered.ipynb #d7dfcdf5
 WARDROBE = 35 # seed of what the seven wear, of their cameras and of the room; the data set's own seed changes none of it
@@ -282,7 +284,7 @@ def pose_library(
     "Poses of random people, seen by level cameras from everywhere"
     u = uniforms(n, 13, seed, 4)
     R, _ = look_at(torch.zeros(n), 0.09 + 0.1 * u[:, 12], torch.ones(n))
-    return to_camera(random_bodies(motion.singles(n, seed * 10 + 2), u[:, :12]), R)
+    return to_camera(random_bodies(motion.unpaired(n, seed * 10 + 2), u[:, :12]), R)
 
 # %% ../../nbs/16_rendered.ipynb #9bd2e82a
 def cache_folder(
@@ -323,15 +325,6 @@ def kept(
         return part
 
 # %% ../../nbs/16_rendered.ipynb #eb634727
-@dataclass(frozen=True)
-class RenderedPeople:
-    "What a pose experiment gets"
-    pairs: PoseSet # training subjects, all known
-    wild: PoseSet # anybody, 14 joints in 2D
-    test: PoseSet # the evaluated subjects, all known
-    library: Tensor # (M, 17, 3) float32 unpaired poses: mm, pelvis at the origin, camera frame
-
-# %% ../../nbs/16_rendered.ipynb #742d3db6
 MOTIONS = ("procedural", "cmu")
 
 def rendered_people(
@@ -348,7 +341,7 @@ def rendered_people(
     cache=None, # folder for finished parts; False = none; None = where XVAE_CACHE says, else ~/.cache/xvae
     validation:bool=False, # with motion="cmu": `test` shows the validation trials, so that the test trials stay unseen
     device=None, # where to draw; the CPU if none
-)->RenderedPeople:
+)->PoseData:
     "The rendered dataset, from the cache if it is there"
     check(motion, data_root, train_subjects, test_subjects)
     folder, held_out, size = cache_folder(cache), "validation" if validation else "test", image_size
@@ -356,7 +349,7 @@ def rendered_people(
     same = dict(motion=motion, seed=seed, trials=trial_files(data_root) if motion == "cmu" else [])
     def people(make, **settings):
         return kept(folder, same | dict(size=size, device=torch.device(device or "cpu").type) | settings, make, save_set, load_set)
-    return RenderedPeople(
+    return PoseData(
         pairs=people(lambda: studio_set(n_pairs, train_subjects, how("paired"), size, seed, 1, device),
             part="pairs", n=n_pairs, subjects=train_subjects),
         wild=people(lambda: wild_set(n_wild, how("paired"), size, seed, device), part="wild", n=n_wild),
