@@ -205,13 +205,15 @@ def test_mistake_in_a_reader(tmp_path, source):
     with pytest.raises(RuntimeError, match="S1/Walking 0: KeyError: 'Pose'") as told: prepare("h", footage, tmp_path, SIZE)
     assert isinstance(told.value.__cause__, KeyError) and files(tmp_path/"h") == {}
 
-@pytest.mark.parametrize("wrong, says", [(dict(joints=np.zeros((16, 3))), "joints has shape (16, 3)"), (dict(box=np.float32([9, 9, 0])), "side of the box"),
+@pytest.mark.parametrize("wrong, says", [
+    (dict(joints=np.zeros((16, 3))), "joints has shape (16, 3)"), (dict(box=np.float32([9, 9, 0])), "side of the box"),
     (dict(box=np.float32([9, 9, 1e9])), "side of the box"), (dict(box=np.float32([np.nan, 9, 9])), "shows nothing"),
     (dict(box=np.float32([500, 9, 9])), "shows nothing"), (dict(image=np.zeros((9, 9, 3))), "image is float64"),
     (dict(image=np.zeros((0, 9, 3), np.uint8)), "image is uint8 of shape (0, 9, 3)"), (dict(image=np.zeros((9, 9), np.uint8)), "image is"),
     (dict(mask=np.zeros((9, 9), np.uint8)), "mask has shape"), (dict(confidence=np.full(17, np.nan)), "confidence"),
     (dict(joints_2d=np.full((17, 2), np.nan)), "joints_2d"), (dict(joints=np.full((17, 3), np.inf)), "finite"),
-    (dict(joints=np.where(np.arange(17)[:, None] == 0, np.nan, np.ones((17, 3)))), "pelvis")], ids=lambda x: "" if isinstance(x, str) else next(iter(x)))
+    (dict(joints=np.where(np.arange(17)[:, None] == 0, np.nan, np.ones((17, 3)))), "pelvis")],
+    ids=lambda x: "" if isinstance(x, str) else next(iter(x)))
 def test_wrong_shots(tmp_path, source, wrong, says):
     footage = films(source, 1)
     shots = [replace(s, **wrong) if i == 2 else s for i, s in enumerate(footage[0].shots())]
@@ -321,7 +323,8 @@ def test_command_for_poses(tmp_path, capsys):
     assert go(50) == 0 and "damaged" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses)
     assert go(20) == 0 and "older" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses[:20])
 
-@pytest.mark.parametrize("name, root, says", [("lsp", "nowhere", "nowhere: no such folder; expected"), ("lsp", "empty", "empty"), ("human36m", "empty", "empty"),
+@pytest.mark.parametrize("name, root, says", [
+    ("lsp", "nowhere", "nowhere: no such folder; expected"), ("lsp", "empty", "empty"), ("human36m", "empty", "empty"),
     ("mpii", "empty", "empty"), ("cmu", "empty", "empty"), ("amass", "empty", "empty"), ("pictures", "empty", "empty"),
     ("lsp", "cache/lsp", "would write into the dataset")])
 def test_command_refuses(tmp_path, capsys, name, root, says):
@@ -334,5 +337,6 @@ def test_command_refuses(tmp_path, capsys, name, root, says):
 
 def test_command_line(tmp_path):
     "The exit code gets out"
-    done = subprocess.run([sys.executable, "-m", "xvae.data.prepare", "lsp", "--root", tmp_path/"no", "--out", tmp_path], capture_output=True, text=True)
+    command = [sys.executable, "-m", "xvae.data.prepare", "lsp", "--root", tmp_path/"no", "--out", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "no such folder" in done.stderr

@@ -17,7 +17,8 @@ from .prepared import alone, prepare
 from .records import load_tensors, save_tensors
 
 # %% ../../nbs/27_prepare.ipynb #227aa133
-FOOTAGE = dict(human36m=("human36m", "footage"), lsp=("pose2d", "lsp"), lspet=("pose2d", "lspet"), mpii=("pose2d", "mpii"), pictures=("pictures", "footage"))
+FOOTAGE = dict(human36m=("human36m", "footage"), lsp=("pose2d", "lsp"), lspet=("pose2d", "lspet"),
+    mpii=("pose2d", "mpii"), pictures=("pictures", "footage"))
 POSES = dict(amass=("amass", "library"), cmu=("cmu", "library"))
 
 def reader(

@@ -85,7 +85,8 @@ def crop(
 def _check_box(box, shape):
     "Centre and side as floats, if the box shows some of a picture"
     (x, y, side), (H, W) = map(float, box), shape[:2]
-    if not 0 < side <= 20 * max(H, W): raise ValueError(f"side of the box is {side:g} px: expected above 0 and at most 20 times the picture")
+    if not 0 < side <= 20 * max(H, W):
+        raise ValueError(f"side of the box is {side:g} px: expected above 0 and at most 20 times the picture")
     if not (abs(x + 0.5 - W / 2) < (W + side) / 2 and abs(y + 0.5 - H / 2) < (H + side) / 2):
         raise ValueError(f"box with centre ({x:g}, {y:g}) and side {side:g} px: shows nothing of the picture of {W} x {H} px")
     return x, y, side
@@ -113,9 +114,11 @@ def check_shot(
     if s.mask is not None and s.mask.shape != s.image.shape[:2]:
         raise ValueError(f"mask has shape {s.mask.shape}: expected that of the picture, {s.image.shape[:2]}")
     if not (s.confidence >= 0).all(): raise ValueError("confidence: expected numbers of 0 and above")
-    if not np.isfinite(s.joints_2d[s.confidence > 0]).all(): raise ValueError("joints_2d: a joint with a confidence above 0 is not a finite number")
+    if not np.isfinite(s.joints_2d[s.confidence > 0]).all():
+        raise ValueError("joints_2d: a joint with a confidence above 0 is not a finite number; expected a place in the picture")
     known = ~np.isnan(s.joints).any(1)
-    if np.isinf(s.joints).any() or known.any() and not known[0]: raise ValueError("joints: expected finite numbers, the pelvis among them, or NaN for all")
+    if np.isinf(s.joints).any() or known.any() and not known[0]:
+        raise ValueError("joints: expected finite numbers, the pelvis among them, or NaN for all")
 
 # %% ../../nbs/20_prepared.ipynb #311ccdd6
 def labels(
@@ -289,7 +292,8 @@ def write_index(
     rows = torch.tensor([len(t["where"]) for t in tables])
     if not rows.sum(): raise ValueError(f"{folder}: no picture came of {len(about)} parts; expected at least one")
     per_row = lambda values: torch.tensor(values).repeat_interleave(rows)
-    tensors = {k: torch.cat([t[k] for t in tables]) for k in ROW} | {k: per_row([a[k] for a in about]) for k in ("subject", "take", "camera")}
+    tensors = {k: torch.cat([t[k] for t in tables]) for k in ROW}
+    tensors |= {k: per_row([a[k] for a in about]) for k in ("subject", "take", "camera")}
     tensors |= dict(part=per_row(range(len(about))), action=per_row([actions.index(a["action"]) for a in about]))
     save_tensors(folder / INDEX, tensors, dict(size=size, actions=actions, parts=listing(marks)))
 
@@ -306,6 +310,7 @@ class PreparedPoses:
         tensors, about = _read_index(self.folder)
         vars(self).update(tensors)
         self.actions, self.parts, self.stored_size = tuple(about["actions"]), [p[0] for p in about["parts"]], about["size"]
+        self.digest = sha256("".join(p[1] for p in about["parts"]).encode()).hexdigest()[:12] # of all that the cache was made of
         self.image_size = _check_size(self, size or self.stored_size)
 
     def __len__(self): return len(self.joints)
@@ -332,7 +337,8 @@ class PreparedPoses:
         rows = torch.arange(len(self))[index]
         if rows.dim() == 0: return self[rows[None]][0]
         images, masks = read_pictures(self, rows)
-        return PoseSet(images, masks, **{k: getattr(self, k)[rows] for k in PER_ROW}, factors=torch.zeros(len(rows), 0), actions=self.actions)
+        known = {k: getattr(self, k)[rows] for k in PER_ROW}
+        return PoseSet(images, masks, **known, factors=torch.zeros(len(rows), 0), actions=self.actions)
 
     @property
     def has_mask(self)->Tensor: # (N,) bool
@@ -348,7 +354,7 @@ def _read_index(folder):
 def _check_size(poses, size):
     "Refuse pictures larger than those stored"
     if 0 < size <= poses.stored_size: return size
-    raise ValueError(f"size is {size}: {poses.folder} has pictures of {poses.stored_size} px and gives none larger; prepare them again with --size {size}")
+    raise ValueError(f"size is {size}: {poses.folder} has 1 to {poses.stored_size} px; for more, prepare it again with --size {size}")
 
 # %% ../../nbs/20_prepared.ipynb #af7f5b37
 def read_pictures(
@@ -404,7 +410,7 @@ def make_parts(
         try:
             for part in as_completed([processes.submit(make_part, *job) for job in jobs]): yield part.result()
         except BrokenProcessPool as e:
-            raise RuntimeError("a worker was killed, perhaps for want of memory: prepare again with fewer workers; finished parts are kept") from e
+            raise RuntimeError("a worker was killed, perhaps for want of memory; prepare again with fewer, finished parts are kept") from e
         finally: processes.shutdown(cancel_futures=True)
 
 # %% ../../nbs/20_prepared.ipynb #b77e17ea
