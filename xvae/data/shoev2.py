@@ -240,7 +240,7 @@ def drawn_page(
     "Strokes on a page, three pixels wide"
     page = Image.new("L", (256, 256))
     for s in strokes: ImageDraw.Draw(page).line([tuple(p) for p in s.tolist()], fill=255, width=3)
-    return np.asarray(page)
+    return np.array(page)
 
 # %% ../../nbs/33_shoev2.ipynb #295886c0
 def made_up(
