@@ -455,7 +455,7 @@ def write_take(
         shown = frames + 1 + (camera + take) % 3
         v = view(body[:shown], stored[:shown], subject, camera)
         damage = (subject, action, take, camera) == CORRUPT
-        row = write_view(root, f"{name}.{number}", v, frames, frames - 2 * (take == 2), subject, damage)
+        row = write_view(root, f"{name}.{number}", v, frames, max(1, frames - 2 * (take == 2)), subject, damage)
         rows[f"S{subject}/{name}.{number}"] = row | dict(world=stored[:frames, USED].astype(np.float32), readable=not damage,
             shifted=(subject, action, take) in SHIFTED, subject=subject, take=take, camera=camera)
     return rows

@@ -1,0 +1,148 @@
+"The table of expected and found: fine on fixtures, and never at a loss on damaged ones"
+import shutil
+import h5py, numpy as np, pytest, torch
+from scipy.io import loadmat, savemat
+from xvae.data import check as module
+from xvae.data.check import CHECKS, Finding, check, checks, main, table
+from xvae.data.fixtures import CAMERAS, write_cdf, write_fixture
+from conftest import run
+
+SMALL = dict(human36m=dict(subjects=(1, 9, 11), actions=("Directions",), frames=3), human36m_mmpose=dict(subjects=(1,), actions=("WalkDog",)),
+             lsp=dict(n=8), lspet=dict(n=8), mpii={}, amass=dict(seconds=0.5), cmu=dict(frames=60), pictures=dict(frames=3))
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    out = tmp_path_factory.mktemp("checked")
+    for name, settings in SMALL.items(): write_fixture(name, out, **settings)
+    return out
+
+@pytest.fixture
+def copy(store, tmp_path):
+    return lambda name: shutil.copytree(store/name, tmp_path/name)
+
+def different(findings): return [f for f in findings if f.ok is False]
+
+@pytest.mark.parametrize("name", SMALL)
+def test_fixtures_are_fine(store, name):
+    findings = check("human36m" if "mmpose" in name else name, store/name, part=True, every=1)
+    assert len(findings) > 3 and not different(findings), table(different(findings))
+
+@pytest.mark.parametrize("name", ["human36m", "lsp", "lspet", "mpii", "amass"])
+def test_a_part_is_not_the_whole(store, name):
+    bad = different(check(name, store))
+    assert bad and all(f.remedy for f in bad)
+
+def cut(path, keep=300): path.write_bytes(path.read_bytes()[:keep])
+def first(root, pattern): return sorted(root.rglob(pattern))[0]
+
+def exchange_sides(root):
+    "Left and right of every mono pose exchanged"
+    import cdflib
+    for path in root.rglob("D3_Positions_mono/Directions*.cdf"):
+        pose = cdflib.CDF(path)["Pose"][0].reshape(-1, 32, 3).copy()
+        pose[:, 1:6], pose[:, 6:11] = pose[:, 6:11].copy(), pose[:, 1:6].copy()
+        path.unlink(); write_cdf(path, pose.reshape(len(pose), 96))
+
+def in_metres(root):
+    import cdflib
+    for path in root.rglob("D3_Positions_mono/Directions*.cdf"):
+        pose = cdflib.CDF(path)["Pose"][0] / 1000
+        path.unlink(); write_cdf(path, pose)
+
+def with_nan(root):
+    import cdflib
+    path = first(root, "D3_Positions_mono/Directions*.cdf"); pose = cdflib.CDF(path)["Pose"][0].copy(); pose[1, 5] = np.nan
+    path.unlink(); write_cdf(path, pose)
+
+def exchange_masks(root):
+    for path in root.rglob("ground_truth_bb/*1.54138969.mat"):
+        with h5py.File(path, "r+") as f: f["#refs#/f0"][...] = 0; del f["Masks"]
+
+def flags(root):
+    path = first(root, "joints.mat"); joints = loadmat(path)["joints"]; joints[2 if len(joints) == 3 else slice(None), ..., :] = 1 - joints[2 if len(joints) == 3 else slice(None), ..., :]
+    savemat(path, dict(joints=joints))
+
+def other_joints(root): path = first(root, "joints.mat"); savemat(path, dict(joints=loadmat(path)["joints"][:, :13]))
+
+DAMAGES = {
+    "human36m: pose cut off": ("human36m", lambda r: cut(first(r, "D3_Positions_mono/Directions*.cdf"))),
+    "human36m: D2 cut off": ("human36m", lambda r: cut(first(r, "D2_Positions/Directions*.cdf"))),
+    "human36m: empty world": ("human36m", lambda r: cut(first(r, "D3_Positions/Directions*.cdf"), 0)),
+    "human36m: 14 joints": ("human36m", lambda r: (p := first(r, "D3_Positions_mono/Directions*.cdf"), p.unlink(), write_cdf(p, np.zeros((3, 42))))),
+    "human36m: metres": ("human36m", in_metres), "human36m: not a number": ("human36m", with_nan), "human36m: sides": ("human36m", exchange_sides),
+    "human36m: video cut off": ("human36m", lambda r: cut(first(r, "Videos/Directions*.mp4"))),
+    "human36m: video empty": ("human36m", lambda r: cut(first(r, "Videos/Directions*.mp4"), 0)),
+    "human36m: masks gone": ("human36m", exchange_masks),
+    "human36m: another camera": ("human36m", lambda r: shutil.copy(first(r, "D2_Positions/Directions*9.cdf"), first(r, "D2_Positions/Directions*8.cdf"))
+        and shutil.copy(first(r, "D2_Positions/Directions 1.54138969.cdf"), r/"S1/MyPoseFeatures/D2_Positions/Directions 1.55011271.cdf")),
+    "human36m: strange name": ("human36m", lambda r: shutil.copy(first(r, "D3_Positions_mono/Directions*.cdf"), r/f"S1/MyPoseFeatures/D3_Positions_mono/Dancing.{CAMERAS[0]}.cdf")),
+    "mmpose: list cut off": ("human36m_mmpose", lambda r: cut(first(r, "*.npz"))),
+    "mmpose: pictures gone": ("human36m_mmpose", lambda r: shutil.rmtree(first(r, "images"))),
+    "mmpose: picture cut off": ("human36m_mmpose", lambda r: cut(first(r, "*.jpg"))),
+    "lsp: flags": ("lsp", flags), "lspet: flags": ("lspet", flags), "lsp: 13 joints": ("lsp", other_joints),
+    "lsp: list cut off": ("lsp", lambda r: cut(first(r, "joints.mat"))), "lsp: picture cut off": ("lsp", lambda r: cut(first(r, "im0001.jpg"), 40)),
+    "lsp: picture gone": ("lsp", lambda r: first(r, "im0003.jpg").unlink()),
+    "mpii: list cut off": ("mpii", lambda r: cut(first(r, "*.mat"))), "mpii: pictures gone": ("mpii", lambda r: shutil.rmtree(first(r, "images"))),
+    "mpii: picture cut off": ("mpii", lambda r: cut(first(r, "000000001.jpg"), 40)),
+    "amass: recording cut off": ("amass", lambda r: cut(first(r, "*_poses.npz"))), "amass: no model": ("amass", lambda r: shutil.rmtree(r/"body_models")),
+    "amass: model cut off": ("amass", lambda r: cut(first(r, "model.npz"))), "amass: no recordings": ("amass", lambda r: shutil.rmtree(r/"CMU")),
+    "cmu: recording cut off": ("cmu", lambda r: cut(first(r, "*.amc"), 500)), "cmu: skeleton cut off": ("cmu", lambda r: cut(first(r, "*.asf"), 500)),
+    "cmu: bvh cut off": ("cmu", lambda r: cut(first(r, "*.bvh"), 500)),
+    "pictures: JSON cut off": ("pictures", lambda r: cut(first(r, "anna*.json"), 20)), "pictures: video cut off": ("pictures", lambda r: cut(first(r, "*.mp4"))),
+    "pictures: mask of another size": ("pictures", lambda r: shutil.copy(r/"masks/run_000000000000.png", r/"masks/anna.png")),
+    "pictures: nothing": ("pictures", lambda r: [p.unlink() for p in r.rglob("*.*")])}
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_damage_is_a_finding(copy, what):
+    name, damage = DAMAGES[what]
+    damage(root := copy(name))
+    bad = different(check("human36m" if "mmpose" in name else name, root, part=True, every=1))
+    assert bad and all(f.remedy for f in bad), what
+    assert "->" in table(bad, root) and str(root) not in table(bad, root)
+
+def test_rest_of_the_table_stays(copy):
+    root = copy("human36m")
+    cut(first(root/"S9", "D3_Positions_mono/Directions*.cdf")); cut(first(root, "Videos/Directions*.mp4"))
+    findings = check("human36m", root, part=True, every=1)
+    assert {"pose files", "videos with masks, all", "S9 bone lengths", "training pictures at stride 5"} <= {f.what for f in findings}
+    assert [f.what for f in different(findings)] == ["pose files", "videos with masks, all"]
+
+def test_measured_numbers(store):
+    found = {f.what: f for f in check("human36m", store, part=True, every=1)}
+    assert float(found["D2 from the projection of D3, most"].found.split()[0]) < 1e-4
+    assert float(found["world seen by the cameras from mono, most"].found.split()[0]) < 0.1
+    assert found["S1 Directions 1, 54138969, frame 0"].ok and found["S11 Directions, 54138969"].found == "cannot be decoded"
+    assert found["S11 bone lengths"].ok is None and found["joints 11 on 0, 16 and 24 on 13"].found.startswith("0.00")
+
+def test_shifted_takes(tmp_path):
+    write_fixture("human36m", tmp_path, subjects=(9,), actions=("SittingDown",), frames=3)
+    (shifted,) = [f for f in check("human36m", tmp_path, part=True, every=8) if "SittingDown 1" in f.what]
+    stored, _, _, moved, *_ = shifted.found.replace(",", "").split()
+    assert float(moved) > 0.9 > float(stored)
+
+def test_command_line(store):
+    done = run("python", "-m", "xvae.data.check", "lsp", "--root", store/"lsp")
+    assert done.returncode == 1 and "2,000" in done.stdout and "unpack" in done.stdout
+
+def test_all(store, tmp_path, capsys):
+    for name in ("lsp", "cmu"): shutil.copytree(store/name, tmp_path/name)
+    assert main(["all", "--root", str(tmp_path), "--part"]) == 0
+    assert capsys.readouterr().out.count("nothing differs") == 2
+    assert main(["all", "--root", str(tmp_path/"lsp")]) == 1
+    assert "no dataset here" in capsys.readouterr().out
+
+def test_more_datasets_can_be_added(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "CHECKS", dict(CHECKS))
+    @checks("shells")
+    def find_shells(root, part, every):
+        yield Finding("shells", "3", "3", True)
+        raise ValueError(f"{root}/shell: broken, expected a whole one; glue it")
+    good, bad = check("shells", tmp_path)
+    assert good.ok and bad.remedy == "glue it"
+    with pytest.raises(SystemExit): main(["stones", "--root", "."])
+
+def test_requests():
+    with pytest.raises(ValueError, match="expected one of human36m"): check("stones", ".")
+    with pytest.raises(ValueError, match="expected 1 or more"): check("lsp", ".", every=0)
+    (f,) = different(check("lsp", "/nowhere"))
+    assert "nowhere" in f.found and f.remedy
