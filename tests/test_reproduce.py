@@ -2,6 +2,7 @@
 import csv, os
 import pytest
 from conftest import NOTEBOOKS, ROOT, run
+from xvae.data.fixtures import write_fixture
 
 COLUMNS = "method supervision metric seed value unit data motion preset run_id".split()
 TABLE1 = ROOT/"reproduce/table1.ipynb"
@@ -54,3 +55,13 @@ def test_refuses_unknown_parameters(path, tmp_path): refused(path, "results_dir"
     ("tpu9", dict(device="tpu9")),
 ], ids=lambda x: x if isinstance(x, str) else "_".join(x))
 def test_refuses_unknown_values(told, wrong, tmp_path): refused(TABLE1, told, tmp_path, **wrong)
+
+@pytest.mark.parametrize("form", ["human36m", "human36m_mmpose"])
+def test_own_data(form, tmp_path):
+    "Table 1 on a user's own files, made up in the form of the licensed ones"
+    for name in (form, "lsp", "cmu"): write_fixture(name, tmp_path/"data")
+    (tmp_path/"data"/form).rename(tmp_path/"data/human36m")
+    done = papermill(TABLE1, tmp_path/"out.ipynb", data="human36m", data_root=tmp_path/"data", results_dir=tmp_path/"results")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path/"results/human36m/table1.csv").open()))
+    assert {row["data"] for row in rows} == {"human36m"} and {row["method"] for row in rows} == {"mean_pose", "supervised_only", "ours"}
