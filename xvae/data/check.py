@@ -282,7 +282,8 @@ def look_into(
     "Decode the first and the last frame of a video that has a pose, and read their masks"
     _, pixels = human36m.read_poses(root, sequence, camera)
     path = human36m.file_of(root, sequence, camera, human36m.VIDEOS, "mp4")
-    size = [picture.shape[:2] for _, picture in human36m.frames(path, len(pixels), max(1, len(pixels) - 1))][0]
+    *_, last = human36m.raw_shots(root, sequence, camera, max(1, len(pixels) - 1))
+    size = last.image.shape[:2]
     boxes, outlines = human36m.segments(root, sequence, camera)
     held = share_inside(boxes, pixels[0, :1]) == 1 if boxes else True
     covered = share_inside(outlines, pixels[0]) if outlines else float("nan")
@@ -368,7 +369,7 @@ def raw_human36m(root, part, every):
     for subject in SUBJECTS: there += look(human36m.sequences, root, subject) or []
     if not there: yield Finding("Human3.6M", "S1/MyPoseFeatures or annotation_body3d", "neither", False, "unpack the archives here")
     pairs = [(s, c) for s in there for c in s.cameras]
-    rows = [look(measure, root, s, c) for s, c in tqdm(pairs, desc="poses", leave=False)]
+    rows = [look(measure, root, s, c) for s, c in tqdm(pairs, desc="poses", delay=2, leave=False)]
     for subject in SUBJECTS:
         mine = [r for r in rows if r and r.subject == subject]
         yield from subject_findings(subject, {s.stem for s in there if s.subject == subject}, mine, part)
@@ -384,7 +385,7 @@ def raw_videos(root, there, pairs, every):
     "Some of the videos"
     look, known_bad = Look(), human36m.CORRUPT
     some = [(s, c) for s, c in pairs if (s.subject, s.stem, c) != known_bad][::every]
-    seen = [r for r in (look(look_into, root, s, c) for s, c in tqdm(some, desc="videos", leave=False)) if r]
+    seen = [r for r in (look(look_into, root, s, c) for s, c in tqdm(some, desc="videos", delay=2, leave=False)) if r]
     yield look.finding(f"videos with masks, {one_in(every)}")
     if seen: yield from video_findings(seen)
     yield sure(corrupt_video, root)
@@ -402,7 +403,7 @@ def listed_human36m(root, part, every):
         rows = [f.shots.args[0] for f in footage if f.subject == subject]
         if rows: yield bones_of(subject, np.median(np.concatenate([bone_lengths(torch.from_numpy(r.joints)).numpy() for r in rows]), 0))
     look = Look()
-    for f in tqdm(footage[::every], desc="pictures", leave=False): look(next, f.shots())
+    for f in tqdm(footage[::every], desc="pictures", delay=2, leave=False): look(next, f.shots())
     yield look.finding(f"first pictures of videos, {one_in(every)}")
     training = sum(len(f.files) - 1 for f in footage if f.subject not in (9, 11))
     if footage: yield counted("training pictures of fps10", 311_997, training, "prepare the dataset again", part, slack=0.02)
@@ -420,7 +421,7 @@ def label_findings(
 ): # yields Finding
     "People and pictures of a 2D set"
     people, look = [p for f in footage for p in f.shots.args[0]], Look()
-    for p in tqdm(people[::every], desc="pictures", leave=False): look(_open, p)
+    for p in tqdm(people[::every], desc="pictures", delay=2, leave=False): look(_open, p)
     yield look.finding(f"pictures, {one_in(every)}")
     points = np.concatenate([p.joints_2d[p.confidence > 0] for p in people]) + 1
     yield Finding("least coordinate in the file", "below 1 only if counted from 0 (unverified)", f"{points.min():.2f}", None)
@@ -484,7 +485,7 @@ def find_amass(root, part, every):
     look, tally, rates = Look(), cmu.Tally(), Counter()
     paths, models = amass.recordings(root, tally), {}
     yield from body_findings(root, models)
-    for path in tqdm(paths, desc="recordings", leave=False):
+    for path in tqdm(paths, desc="recordings", delay=2, leave=False):
         if r := look(amass.read_recording, path): tally.add(len(r.poses), r.fps); rates[f"{r.fps:.0f}"] += 1
     yield look.finding("recordings")
     yield Finding("number of recordings", "1,983 (unverified)", f"{len(paths):,}", None)
@@ -526,11 +527,11 @@ def find_cmu(root, part, every):
     yield counted("recordings", 2_605, len(paths), "unpack the archives again", part, slack=0.22)
     yield Finding("of the forms", "-", ", ".join(f"{k}: {n}" for k, n in Counter(p.suffix.lower() for p in paths).items()), None)
     some = paths[::every]
-    for path in tqdm(some, desc="recordings", leave=False):
+    for path in tqdm(some, desc="recordings", delay=2, leave=False):
         if read := look(raw_clip, path): clips.append(read[0]); seconds += read[1]
     yield look.finding(f"recordings, {one_in(every)}")
     estimated = seconds / 3600 * len(paths) / max(1, len(clips))
-    yield Finding(f"hours, from {one_in(every)}", "about 9", f"{estimated:.2f}", None)
+    yield Finding("hours" if every == 1 else f"hours, by 1 in {every}", "about 9", f"{estimated:.2f}", None)
     yield from posture_findings(clips)
 
 def raw_clip(path):

@@ -470,7 +470,7 @@ def human36m(
 )->dict: # what a reader must return
     "Human3.6M as it is when its archives are unpacked"
     rows = {}
-    for subject in tqdm(subjects, desc="Human3.6M", leave=False):
+    for subject in tqdm(subjects, desc="Human3.6M", delay=2, leave=False):
         root = folder/f"S{subject}"
         for part in ("D3_Positions", "D3_Positions_mono", "D2_Positions"): (root/"MyPoseFeatures"/part).mkdir(parents=True)
         for part in ("Videos", "MySegmentsMat/ground_truth_bb", "MySegmentsMat/ground_truth_bs"): (root/part).mkdir(parents=True)
@@ -533,7 +533,7 @@ def human36m_mmpose(
 )->dict: # what a reader must return
     "Human3.6M as mmpose prepares it: images, and annotation_body3d/fps10"
     parts, rows = dict(train=[], test=[]), {}
-    for s, a, t, c in tqdm([(s, a, t, c) for s in subjects for a in actions for t in (1, 2) for c in range(4)], leave=False):
+    for s, a, t, c in tqdm([(s, a, t, c) for s in subjects for a in actions for t in (1, 2) for c in range(4)], delay=2, leave=False):
         columns, row = mmpose_rows(folder, s, a, t, c, frames)
         parts["test" if s in (9, 11) else "train"].append(columns)
         rows |= row
