@@ -264,8 +264,9 @@ def score(
     "How translations compare with what people drew"
     if pred.shape != (len(data), *data.sketches.shape[1:]):
         raise ValueError(f"pred has shape {tuple(pred.shape)}: expected {(len(data), *data.sketches.shape[1:])}, a map for each photo")
-    values = _measure(pred.detach().cpu().float(), to_distance(data.sketches.cpu()), data.photo.cpu(), torch.arange(len(data.photo)), level)
-    return dict(zip(UNITS, _pick(values, data.photo.cpu(), len(data), reference)))
+    photo, true = data.photo.cpu(), to_distance(data.sketches.cpu())
+    values = _measure(pred.detach().cpu().float(), true, photo, torch.arange(len(photo)), level)
+    return dict(zip(UNITS, _pick(values, photo, len(data), reference)))
 
 # %% ../../nbs/30_sketches.ipynb #741de7e3
 def human_score(
