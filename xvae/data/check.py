@@ -40,6 +40,7 @@ class Finding:
     @property
     def verdict(self): return {True: "ok", False: "DIFFERS", None: "noted"}[self.ok]
 
+# %% ../../nbs/26_check.ipynb #d3b7d1d0
 def counted(
     what:str,
     expected:int, # how many a whole copy has
@@ -53,6 +54,7 @@ def counted(
     ok = None if off and part and found < expected else not off
     return Finding(what, f"{'about ' if slack else ''}{expected:,}", f"{found:,}", ok, remedy)
 
+# %% ../../nbs/26_check.ipynb #b267e3fd
 def within(
     what:str,
     value:float, # as measured
@@ -87,6 +89,7 @@ class Look:
         first = first or f"{type(self.faults[0]).__name__}: {remedy}"
         return Finding(what, "all can be read", f"{len(self.faults):,} of {self.tried:,} fail; {first}", False, remedy)
 
+# %% ../../nbs/26_check.ipynb #12f07c4c
 def sure(
     find:Callable, # gives a Finding
     *args, # of it
@@ -95,6 +98,7 @@ def sure(
     look = Look()
     return look(find, *args) or look.finding(find.__name__.replace("_", " "))
 
+# %% ../../nbs/26_check.ipynb #92f8ebee
 def one_in(every): return "all" if every == 1 else f"1 in {every}"
 
 # %% ../../nbs/26_check.ipynb #69a41c01
@@ -117,11 +121,13 @@ def table(
 # %% ../../nbs/26_check.ipynb #33c06fab
 CHECKS = {} # name of a dataset: function (root, part, every) that yields findings
 
+# %% ../../nbs/26_check.ipynb #6335cc2a
 def checks(name):
     "Register a function `(root, part, every) -> findings`"
     def register(find): CHECKS[name] = find; return find
     return register
 
+# %% ../../nbs/26_check.ipynb #eb8f355e
 def check(
     name:str, # one of CHECKS
     root, # folder of the dataset, or the one that holds it under its name
@@ -135,6 +141,7 @@ def check(
     if not look(lambda: found.extend(CHECKS[name](root, part, every)) or True): found.append(look.finding("the dataset"))
     return found
 
+# %% ../../nbs/26_check.ipynb #f8169ec0
 def placed(
     name:str, # of a dataset
     root, # folder of the dataset, or the one that holds it under its name
@@ -146,6 +153,7 @@ def placed(
 FRAMES = {1: 248_429, 5: 396_358, 6: 249_907, 7: 406_533, 8: 258_758, 9: 317_720, 11: 233_007} # of four cameras together
 ANCHOR = {0: (-176.73, -321.05, 5203.88), 3: (-29.83, 506.75, 5400.18), 10: (-118.93, -970.25, 5058.58)} # mm, see `anchored`
 
+# %% ../../nbs/26_check.ipynb #30104d9a
 @dataclass(frozen=True)
 class Measured:
     "What the pose files of one camera of one take say"
@@ -159,7 +167,7 @@ class Measured:
     reprojected: float # px, the largest distance of D2 from the projection
     world: float # mm, the largest distance of the world's joints, seen by this camera; nan = there is no world file
 
-# %% ../../nbs/26_check.ipynb #30104d9a
+# %% ../../nbs/26_check.ipynb #d95803a4
 def measure(
     root, # folder of the dataset
     sequence, # of `human36m`
@@ -177,13 +185,14 @@ def measure(
         apart(joints[:, 0], hips), (depth.min(), depth.max()),
         apart(human36m.to_pixels(joints, camera), human36m.read_cdf(flat, 2)), apart(seen, joints) if seen is not None else float("nan"))
 
+# %% ../../nbs/26_check.ipynb #4d5a50d4
 def apart(a, b):
     "The largest distance between points; infinite if there are not as many of both"
     return float(np.linalg.norm(a - b, axis=-1).max()) if a.shape == b.shape else float("inf")
 
 _RIGHT, _LEFT = [0, 1, 2, 13, 14, 15], [3, 4, 5, 10, 11, 12] # bones of the two sides
 
-# %% ../../nbs/26_check.ipynb #d95803a4
+# %% ../../nbs/26_check.ipynb #0d7fd7e2
 def bones_of(
     subject:int, # one of SUBJECTS
     lengths:np.ndarray, # (16,) mm
@@ -198,6 +207,7 @@ def bones_of(
     shown = ", ".join(f"{JOINTS[b + 1]} {lengths[b]:.0f}" for b in (0, 1, 2, 6, 7, 8, 9, 10, 11, 12))
     return Finding(f"S{subject} bone lengths", "unverified", f"{shown} mm", None)
 
+# %% ../../nbs/26_check.ipynb #de090b5c
 def subject_findings(
     subject:int, # one of SUBJECTS
     names:set, # stems of its sequences
@@ -228,6 +238,7 @@ def pose_findings(
                  "D2_Positions and D3_Positions_mono are not of one release: unpack both again", 5)
     yield world_finding([r.world for r in rows if not np.isnan(r.world)])
 
+# %% ../../nbs/26_check.ipynb #747d7e02
 def world_finding(
     off:list, # mm, of the pose files that have a world file
 )->Finding:
@@ -262,6 +273,7 @@ def twins(
     apart = [np.linalg.norm(pose[:, a] - pose[:, b], axis=-1).max() for a, b in ((11, 0), (16, 13), (24, 13))]
     return Finding(what, expected, "{:.2f}, {:.2f} and {:.2f} mm apart".format(*apart), None)
 
+# %% ../../nbs/26_check.ipynb #c49f265a
 @dataclass(frozen=True)
 class Seen:
     "What a video and its masks hold"
@@ -273,7 +285,7 @@ class Seen:
     held: bool # the boxes hold the pelvis
     covered: float # mean share of the 17 joints that lie on the silhouette; nan if there is none
 
-# %% ../../nbs/26_check.ipynb #c49f265a
+# %% ../../nbs/26_check.ipynb #34949088
 def look_into(
     root, # folder of the dataset
     sequence, # of `human36m`
@@ -289,6 +301,7 @@ def look_into(
     covered = share_inside(outlines, pixels[0]) if outlines else float("nan")
     return Seen(size, frame_count(path), len(pixels), *mask_facts(outlines), held, covered)
 
+# %% ../../nbs/26_check.ipynb #dd04ae9f
 def share_inside(
     path, # a .mat file
     points:np.ndarray, # (J, 2) px
@@ -298,12 +311,14 @@ def share_inside(
     column, row = points.T.round().astype(int)
     return float(mask[row.clip(0, mask.shape[0] - 1), column.clip(0, mask.shape[1] - 1)].mean())
 
+# %% ../../nbs/26_check.ipynb #1da47d27
 def frame_count(
     path, # an .mp4 file
 )->int: # as its header says
     "How many frames a video has"
     with needs("av", "h36m").open(str(path)) as file: return file.streams.video[0].frames
 
+# %% ../../nbs/26_check.ipynb #8bf7cc88
 def mask_facts(
     path, # a .mat file, or None
 )->tuple: # number of masks, and how the first is stored
@@ -314,7 +329,7 @@ def mask_facts(
         values = " and ".join(map(str, np.unique(first[()])[:4]))
         return len(f["Masks"]), f"{first.dtype} of {values}{' with a third dimension' * (first.ndim == 3)}"
 
-# %% ../../nbs/26_check.ipynb #34949088
+# %% ../../nbs/26_check.ipynb #42a3c186
 def video_findings(
     rows:list, # of Seen
 ): # yields Finding
@@ -332,6 +347,7 @@ def video_findings(
     if covered := [r.covered for r in rows if not np.isnan(r.covered)]:
         yield within("joints on the silhouette, mean", float(np.mean(covered)), 0.5, 1, "", "silhouettes and videos are not of one sequence")
 
+# %% ../../nbs/26_check.ipynb #77213f89
 def tallied(values): return ", ".join(f"{v} ({n})" for v, n in sorted(Counter(values).items()))
 
 # %% ../../nbs/26_check.ipynb #9a868fca
@@ -344,6 +360,7 @@ def corrupt_video(
     n = Look()(lambda: sum(1 for _ in human36m.frames(path, frame_count(path))))
     return Finding(what, "a corrupt video, left out", f"all {n:,} frames can be decoded" if n else "cannot be decoded", None)
 
+# %% ../../nbs/26_check.ipynb #2669c6ee
 def shifted_takes(
     root, # folder of the dataset
     sequences:list, # of `human36m.sequences` of S9
@@ -355,6 +372,7 @@ def shifted_takes(
         if pairs: yield Finding(f"S9 {sequence.stem}, joints on the silhouette", "more when moved by 200 mm (unverified)",
             "{:.2f} as stored, {:.2f} when moved".format(*np.mean(pairs, 0)), None)
 
+# %% ../../nbs/26_check.ipynb #3bc74f6f
 def shares(root, sequence, camera):
     "Share of joints on the silhouette, as stored and as corrected"
     joints, given = human36m.read_poses(root, sequence, camera)
@@ -362,7 +380,7 @@ def shares(root, sequence, camera):
     outlines = human36m.segments(root, sequence, camera)[1]
     return [share_inside(outlines, p[0]) for p in (given, moved)]
 
-# %% ../../nbs/26_check.ipynb #2669c6ee
+# %% ../../nbs/26_check.ipynb #45a967b8
 def raw_human36m(root, part, every):
     "The archives as they are unpacked"
     look, there, rows = Look(), [], []
@@ -381,6 +399,7 @@ def raw_human36m(root, part, every):
     good = sum(-(-r.frames // 5) for r in rows if r and r.subject not in (9, 11))
     yield counted("training pictures at stride 5", 311_997, good, "see the subjects above", part, slack=0.02)
 
+# %% ../../nbs/26_check.ipynb #17159901
 def raw_videos(root, there, pairs, every):
     "Some of the videos"
     look, known_bad = Look(), human36m.CORRUPT
@@ -408,6 +427,7 @@ def listed_human36m(root, part, every):
     training = sum(len(f.files) - 1 for f in footage if f.subject not in (9, 11))
     if footage: yield counted("training pictures of fps10", 311_997, training, "prepare the dataset again", part, slack=0.02)
 
+# %% ../../nbs/26_check.ipynb #72fc41ff
 @checks("human36m")
 def find_human36m(root, part, every):
     "Human3.6M, in the form that is there"
@@ -429,6 +449,7 @@ def label_findings(
 
 def _open(person): next(pose2d.shots([person]))
 
+# %% ../../nbs/26_check.ipynb #835117db
 def leeds(
     footage:list, # of Footage
     pictures:int, # of the released set
@@ -445,17 +466,19 @@ def leeds(
     yield within(f"mean flag, 1 = {meaning}", float(flags.mean()), *flag, "", "joints.mat of LSP and of LSPET were exchanged, or changed")
     yield from label_findings(footage, every)
 
-# %% ../../nbs/26_check.ipynb #835117db
+# %% ../../nbs/26_check.ipynb #111fe6b5
 @checks("lsp")
 def find_lsp(root, part, every):
     "Leeds Sports Pose"
     yield from leeds(pose2d.lsp(root, "all"), 2000, (0.04, 0.11), "hidden", part, every)
 
+# %% ../../nbs/26_check.ipynb #9f80af4b
 @checks("lspet")
 def find_lspet(root, part, every):
     "Leeds Sports Pose Extended"
     yield from leeds(pose2d.lspet(root, least=1), 10_000, (0.8, 0.93), "labelled", part, every)
 
+# %% ../../nbs/26_check.ipynb #44cd2f9d
 @checks("mpii")
 def find_mpii(root, part, every):
     "MPII Human Pose"
@@ -479,6 +502,7 @@ def posture_findings(
     odd = [why for why in map(cmu.odd_body, clips) if why]
     yield Finding("recordings with odd bodies", "few", "; ".join([f"{len(odd)} of {len(clips)}", *odd[:1]]), None if odd else True)
 
+# %% ../../nbs/26_check.ipynb #f3d1df23
 @checks("amass")
 def find_amass(root, part, every):
     "The CMU part of AMASS, and body models"
@@ -493,6 +517,7 @@ def find_amass(root, part, every):
     yield Finding("frames a second", "120, some 60 (unverified)", ", ".join(f"{k} ({n})" for k, n in rates.items()), None)
     yield from posture_findings([Look()(one_clip, path, models) for path in paths[::every]])
 
+# %% ../../nbs/26_check.ipynb #da7662e2
 def body_findings(
     root,
     models:dict, # filled with what is found
@@ -505,12 +530,14 @@ def body_findings(
     there = {("smplh", "male"), ("smplh", "female")} <= models.keys()
     yield Finding("body models", "SMPL-H, male and female", ", ".join(f"{k} {g}" for k, g in models) or "none", there, remedy)
 
+# %% ../../nbs/26_check.ipynb #bdbf470d
 def one_clip(path, models):
     "The joints of a recording of AMASS, at 10 frames a second"
     r = amass.read_recording(path)
     model, betas = amass.body_for(r, models)
     return amass.to_seventeen(amass.body_joints(amass.read_body(model), betas, r.poses[::max(1, round(r.fps / 10))]))
 
+# %% ../../nbs/26_check.ipynb #03d46ad4
 def hours(
     found:float,
     part:bool, # fewer are fine
@@ -519,7 +546,7 @@ def hours(
     ok = True if 8.5 <= found <= 10 else None if part and found < 8.5 else False
     return Finding("hours", "about 9", f"{found:.2f}", ok, "recordings are missing, or others than CMU's are there: unpack CMU.tar.bz2 again")
 
-# %% ../../nbs/26_check.ipynb #f3d1df23
+# %% ../../nbs/26_check.ipynb #1e39d2e1
 @checks("cmu")
 def find_cmu(root, part, every):
     "CMU's own recordings, as ASF/AMC or BVH"
@@ -534,6 +561,7 @@ def find_cmu(root, part, every):
     yield Finding("hours" if every == 1 else f"hours, by 1 in {every}", "about 9", f"{estimated:.2f}", None)
     yield from posture_findings(clips)
 
+# %% ../../nbs/26_check.ipynb #405561f3
 def raw_clip(path):
     "Joints at 10 frames a second, and seconds"
     if path.suffix.lower() == ".bvh":
@@ -572,6 +600,7 @@ def report(
     print(f"\n{name}: {f'{differ} of {len(findings)} differ' if differ else 'nothing differs'}\n\n{table(findings, placed(name, root))}")
     return not differ
 
+# %% ../../nbs/26_check.ipynb #b8c7e667
 def main(
     words:list|None=None, # of the command line
 )->int: # 0 = nothing differs

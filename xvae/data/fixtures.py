@@ -35,6 +35,7 @@ from .skeletons import LSP14, SUBJECTS, from_directions, subject_lengths
 # %% ../../nbs/25_fixtures.ipynb #f5d4af9f
 FIXTURES = {} # name of a dataset: function that writes it
 
+# %% ../../nbs/25_fixtures.ipynb #37b4ed02
 def fixture(write):
     "Register `(folder, **settings) -> known` under its name"
     FIXTURES[write.__name__] = write
@@ -68,6 +69,7 @@ def known_file(
     "Where the truth about a fixture lies"
     return Path(out)/f"{name}.known.safetensors"
 
+# %% ../../nbs/25_fixtures.ipynb #cb90dfec
 def known(
     name:str, # one of FIXTURES
     out, # folder that `write_fixture` wrote into
@@ -82,6 +84,7 @@ def known(
 # %% ../../nbs/25_fixtures.ipynb #2000e312
 BLOCK = 8 # px
 
+# %% ../../nbs/25_fixtures.ipynb #5b47ca67
 def cells(
     picture:np.ndarray, # (H, W, ...) of any type
     side:int=5 * BLOCK, # of a cell, px
@@ -91,6 +94,7 @@ def cells(
     picture = picture[:rows * side, :columns * side]
     return picture.reshape(rows, side, columns, side, *picture.shape[2:]).mean((1, 3), dtype=np.float32)
 
+# %% ../../nbs/25_fixtures.ipynb #742bf38d
 def enlarge(
     blocks:np.ndarray, # (h, w, ...)
     height:int, # px, at most BLOCK h
@@ -185,6 +189,7 @@ def camera_pose(
         R = R @ turn
     return R, np.array([x, y, z])
 
+# %% ../../nbs/25_fixtures.ipynb #231453bf
 def to_pixels(
     joints:np.ndarray, # (..., 3) mm, camera frame
     camera:int, # 0..3
@@ -222,6 +227,7 @@ WalkDog 1/- 1/- 1/- 1/- 1/- 1/- 1/-
 WalkTogether 1/- 1/- 1/- 1/- 1/2 1/- 1/-
 """.split("\n")[1:-1]} # per action: (take 1, take 2) of S1, S5, S6, S7, S8, S9, S11
 
+# %% ../../nbs/25_fixtures.ipynb #a76ff838
 def sequence_name(
     subject:int, # one of SUBJECTS
     action:str, # a key of SUFFIXES
@@ -253,6 +259,7 @@ def world_motion(
 # %% ../../nbs/25_fixtures.ipynb #855fc20c
 USED = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27] # where the 17 joints lie among the 32
 
+# %% ../../nbs/25_fixtures.ipynb #6d1fc9e2
 def all_joints(
     joints:np.ndarray, # (T, 17, 3) mm
 )->np.ndarray: # (T, 32, 3) mm
@@ -329,6 +336,7 @@ def slate(
     "A frame's number as squares"
     return np.repeat(np.tile((frame >> np.arange(8)) & 1, (3, 1)), 3, axis=1)
 
+# %% ../../nbs/25_fixtures.ipynb #121f671c
 def read_slate(
     picture:np.ndarray, # (H, W, 3) uint8
 )->int: # the frame's number
@@ -340,6 +348,7 @@ def read_slate(
 SHIFTED = {(9, "Greeting", 2), (9, "SittingDown", 2), (9, "Waiting", 1)} # subject, action, take: stored 200 mm off in x
 CORRUPT = (11, "Directions", 2, 0) # subject, action, take, camera: the video can't be decoded
 
+# %% ../../nbs/25_fixtures.ipynb #5c5e0e4d
 @dataclass(frozen=True)
 class View:
     "What one camera sees of one take"
@@ -353,7 +362,7 @@ class View:
     room: np.ndarray # (h, w, 3) uint8 what is behind the person, in blocks
     every: int = 1 # which frames these are: all, or every so many
 
-# %% ../../nbs/25_fixtures.ipynb #5c5e0e4d
+# %% ../../nbs/25_fixtures.ipynb #ef5b8251
 def view(
     body:np.ndarray, # (F, 32, 3) mm, world: where the person is
     stored:np.ndarray, # (F, 32, 3) mm, world: where the files say the person is
@@ -370,6 +379,7 @@ def view(
     drawn = person(torch.as_tensor(there[:, USED]).float(), torch.as_tensor(seen).float(), outfit(subject))
     return View(joints, points, seen, *drawn, size, room(subject, camera), every)
 
+# %% ../../nbs/25_fixtures.ipynb #10f0fc0d
 def room(
     subject:int,
     camera:int, # 0..3
@@ -379,7 +389,7 @@ def room(
     blocks[:], blocks[70:] = rng.uniform(150, 220, 3), rng.uniform(90, 140, 3)
     return (blocks - 25 * np.linspace(0, 1, 126)[:, None, None]).astype(np.uint8)
 
-# %% ../../nbs/25_fixtures.ipynb #ef5b8251
+# %% ../../nbs/25_fixtures.ipynb #9dc0d088
 def shown_blocks(
     v:View,
     frame:int, # 0..F - 1
@@ -389,6 +399,7 @@ def shown_blocks(
     blocks[:3, :24] = 255 * slate(frame * v.every)[..., None]
     return blocks
 
+# %% ../../nbs/25_fixtures.ipynb #1e3bbb74
 def mask_blocks(
     v:View,
     frame:int, # 0..F - 1
@@ -396,6 +407,7 @@ def mask_blocks(
     "The frame's foreground, in blocks"
     return paste(np.zeros(v.room.shape[:2], np.uint8), np.ones_like(v.masks[frame], np.uint8), v.masks[frame], v.low)
 
+# %% ../../nbs/25_fixtures.ipynb #703a348a
 def bounds(
     v:View,
     frame:int, # 0..F - 1
@@ -429,6 +441,7 @@ def write_view(
         pictures=coarse(frames).round().astype(np.uint8), masks=coarse(outlines), stored_masks=masks, size=np.array(v.size),
         frames=len(v.joints))
 
+# %% ../../nbs/25_fixtures.ipynb #224e49b3
 def filled(
     box:np.ndarray, # (4,) px: x1, y1, x2, y2
     size:tuple, # height and width, px
@@ -468,9 +481,9 @@ def human36m(
     actions:tuple=("Directions", "SittingDown", "WalkDog"), # keys of SUFFIXES
     frames:int=6, # poses of a sequence, at 50 a second
 )->dict: # what a reader must return
-    "Human3.6M as it is when its archives are unpacked"
+    "Rendered people in the form of Human3.6M's unpacked archives"
     rows = {}
-    for subject in tqdm(subjects, desc="Human3.6M", delay=2, leave=False):
+    for subject in tqdm(subjects, desc="human36m", delay=2, leave=False):
         root = folder/f"S{subject}"
         for part in ("D3_Positions", "D3_Positions_mono", "D2_Positions"): (root/"MyPoseFeatures"/part).mkdir(parents=True)
         for part in ("Videos", "MySegmentsMat/ground_truth_bb", "MySegmentsMat/ground_truth_bs"): (root/part).mkdir(parents=True)
@@ -531,7 +544,7 @@ def human36m_mmpose(
     actions:tuple=("Directions", "WalkDog"), # keys of SUFFIXES
     frames:int=6, # of a sequence, at 50 a second; every fifth is written
 )->dict: # what a reader must return
-    "Human3.6M as mmpose prepares it: images, and annotation_body3d/fps10"
+    "Rendered people in the form that mmpose prepares: images, and annotation_body3d/fps10"
     parts, rows = dict(train=[], test=[]), {}
     for s, a, t, c in tqdm([(s, a, t, c) for s in subjects for a in actions for t in (1, 2) for c in range(4)], delay=2, leave=False):
         columns, row = mmpose_rows(folder, s, a, t, c, frames)
@@ -612,7 +625,7 @@ def lsp(
     folder:Path, # to write into
     n:int=24, # pictures
 )->dict: # what a reader must return
-    "Leeds Sports Pose"
+    "Rendered people in the form of Leeds Sports Pose"
     savemat, folder = needs("scipy.io", "h36m").savemat, folder/"lsp_dataset"
     points, rows = leeds(folder, n, 2, 4)
     hidden = np.random.default_rng(2).permutation(14 * n).reshape(n, 14) < round(0.07 * 14 * n)
@@ -620,12 +633,13 @@ def lsp(
     (folder/"README.txt").write_text("Pictures of rendered people in the format of Leeds Sports Pose")
     return {name: row | dict(hidden=h) for (name, row), h in zip(rows.items(), hidden)}
 
+# %% ../../nbs/25_fixtures.ipynb #a803c786
 @fixture
 def lspet(
     folder:Path, # to write into
     n:int=24, # pictures
 )->dict: # what a reader must return
-    "Leeds Sports Pose Extended: some joints are missing, at 0 or below"
+    "Rendered people in the form of LSP Extended: some joints are missing, at 0 or below"
     savemat, folder, rng = needs("scipy.io", "h36m").savemat, folder/"lspet_dataset", np.random.default_rng(3)
     points, rows = leeds(folder, n, 3, 5)
     labelled = rng.permutation(14 * n).reshape(n, 14) >= round(0.13 * 14 * n)
@@ -638,6 +652,7 @@ def lspet(
 MPII16 = [3, 2, 1, 4, 5, 6, 0, None, 8, 10, 16, 15, 14, 11, 12, 13] # among the 17; the 8th is the middle of the shoulders
 NOTHING = np.zeros((0, 0))
 
+# %% ../../nbs/25_fixtures.ipynb #a50ac27c
 def struct(
     **fields, # values of one struct
 )->np.ndarray: # (1, 1) structured
@@ -646,18 +661,20 @@ def struct(
     for k, v in fields.items(): row[0, 0][k] = v
     return row
 
+# %% ../../nbs/25_fixtures.ipynb #2af6aae0
 def structs(
     rows:list, # of `struct` with the same fields
 )->np.ndarray: # (1, N) structured
     "A MATLAB struct array; nothing if there is none"
     return np.concatenate(rows, 1) if rows else NOTHING
 
-# %% ../../nbs/25_fixtures.ipynb #a50ac27c
+# %% ../../nbs/25_fixtures.ipynb #338b1363
 CASES = ( # per picture, one letter per person; in capitals those in single_person
     "A", "Ab", "AA", "V", "L", "", "M", "N", "I", "AV", "ab", "t", "", "T")
 #   A all joints    V visibility empty    L a lone point    M points missing    N no field is_visible    I visibility as a number
 #   b no points and no position (the field is empty)    t a test picture: the fields are not there
 
+# %% ../../nbs/25_fixtures.ipynb #54ad0ba3
 def mpii_points(
     xy:np.ndarray, # (16, 2) px from 1
     case:str, # a letter of CASES
@@ -700,6 +717,7 @@ def mpii_picture(
     picture[mask] = second[mask]
     return picture[40:280], points + [[[-70, -40]], [[70, -40]]]
 
+# %% ../../nbs/25_fixtures.ipynb #21fe1f1e
 def release(
     annolist:list, # of struct
     cases:tuple, # as CASES
@@ -721,7 +739,7 @@ def mpii(
     folder:Path, # to write into
     cases:tuple=CASES,
 )->dict: # "000000001.jpg 1": what a reader must return for the first person in it
-    "MPII Human Pose: pictures of 320 x 240 px, tests without joints"
+    "Rendered people in the form of MPII: pictures of 320 x 240 px, tests without joints"
     savemat, rng, rows, annolist = needs("scipy.io", "h36m").savemat, np.random.default_rng(4), {}, []
     for i, case in enumerate(cases):
         name, (picture, people) = f"{i + 1:09}.jpg", mpii_picture(len(case), 100 + i)
@@ -752,6 +770,7 @@ def smplh_rest()->np.ndarray: # (52, 3) m
              for wrist, side in ((20, 1), (21, -1)) for f in range(5) for k in range(3)]
     return np.concatenate([REST, hands])
 
+# %% ../../nbs/25_fixtures.ipynb #06358db7
 def write_smplh(
     path:Path, # file to write
     size:float, # of the body, 1 = as in REST
@@ -808,6 +827,7 @@ RECORDINGS = ( # name, frames a second, gender, first shape parameter
     ("CMU/02/02_01_poses", 60.0, "male", -1.0), ("CMU/02/02_02_stageii", 120.0, "neutral", 0.0))
 MODELS = dict(male=(1.05, 4294967295), female=(0.95, -1), neutral=(1.0, 4294967295)) # size, parent of the pelvis in the table
 
+# %% ../../nbs/25_fixtures.ipynb #674b88fc
 def recording_keys(
     name:str,
     fps:float,
@@ -832,7 +852,7 @@ def amass(
     folder:Path, # to write into
     seconds:float=2.0, # of each recording
 )->dict: # what a reader must return
-    "Recordings of AMASS, and the body models that they need"
+    "A made-up walk in the form of AMASS, and the body models that it needs"
     rows = {}
     for gender, (size, root) in MODELS.items(): write_smplh(folder/f"body_models/smplh/{gender}/model.npz", size, root)
     for seed, (name, fps, gender, beta) in enumerate(RECORDINGS):
@@ -889,6 +909,7 @@ class Bone:
     axis: np.ndarray # (3,) degrees
     dof: tuple # of "rx", "ry", "rz"
 
+# %% ../../nbs/25_fixtures.ipynb #fc095957
 def cmu_bones(
     size:float=1.0, # of the person
 )->list: # of Bone
@@ -936,6 +957,7 @@ def cmu_turns(
         turns[bone.name] = C @ turn(angles) @ C.T
     return turns
 
+# %% ../../nbs/25_fixtures.ipynb #7db6aff2
 def cmu_ends(
     bones:list, # of Bone
     motion:dict, # from `cmu_walk`
@@ -947,10 +969,11 @@ def cmu_ends(
         ends[bone.name] = ends[bone.parent] + turns[bone.name] @ bone.reach
     return {k: v * 25.4 / 0.45 for k, v in ends.items()}
 
-# %% ../../nbs/25_fixtures.ipynb #a2a3b744
+# %% ../../nbs/25_fixtures.ipynb #a5eeff0f
 ENDS = ("rhipjoint rfemur rtibia lhipjoint lfemur ltibia lowerback thorax upperneck head "
         "lclavicle lhumerus lwrist rclavicle rhumerus rwrist").split() # of joints 1 to 16
 
+# %% ../../nbs/25_fixtures.ipynb #0285fe99
 def cmu_truth(
     bones:list, # of Bone
     motion:dict, # from `cmu_walk`
@@ -979,6 +1002,7 @@ def asf_text(
         "   orientation 0 0 0", ":bonedata", *(block(i, b) for i, b in enumerate(bones, 1)), ":hierarchy", "  begin",
         *(f"    {parent} {' '.join(names)}" for parent, names in children.items()), "  end", ""])
 
+# %% ../../nbs/25_fixtures.ipynb #8c6e605b
 def amc_text(
     motion:dict, # from `cmu_walk`
 )->str:
@@ -1011,6 +1035,7 @@ def bvh_text(
     text = [" ".join(f"{x:.6f}" for x in row) for row in rows]
     return "\n".join(["HIERARCHY", *tree, "MOTION", f"Frames: {len(text)}", "Frame Time: .0083333", *text, ""])
 
+# %% ../../nbs/25_fixtures.ipynb #1256d0f2
 def bvh_rows(
     turns:dict, # bone: (frames, 3, 3), against its parent
     places:np.ndarray, # (frames, 3) of the root
@@ -1028,7 +1053,7 @@ def cmu(
     folder:Path, # to write into
     frames:int=240, # of each recording, at 120 a second
 )->dict: # what a reader must return
-    "CMU's recordings: two subjects as ASF/AMC, one as BVH"
+    "A made-up walk in the forms of CMU's recordings: two subjects as ASF/AMC, one as BVH"
     rows = {}
     for seed, (name, size) in enumerate({"01_01": 1.0, "01_02": 1.0, "02_01": 0.9, "03_01": 1.05}.items()):
         bones, motion, subject = cmu_bones(size), cmu_walk(frames, seed), name[:2]
@@ -1044,6 +1069,7 @@ def cmu(
 BODY_25 = {0: 9, 1: 8, 2: 14, 3: 15, 4: 16, 5: 11, 6: 12, 7: 13, 8: 0, 9: 1, 10: 2, 11: 3, 12: 4, 13: 5, 14: 6} # OpenPose's: ours
 COCO_18 = {0: 9, 1: 8, 2: 14, 3: 15, 4: 16, 5: 11, 6: 12, 7: 13, 8: 1, 9: 2, 10: 3, 11: 4, 12: 5, 13: 6}
 
+# %% ../../nbs/25_fixtures.ipynb #eab3209a
 def openpose(
     people:list, # per person (17, 2) px and (17,) confidence; 0 = not seen
     old:bool=False, # COCO-18 under the key of version 1.0
