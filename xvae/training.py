@@ -90,9 +90,11 @@ def average_gradients(
 def target_steps(
     n_targets:int, # M, how many unpaired targets there are
     n_pairs:int, # N, how many pairs
+    most:int|None=None, # a bound, for few pairs and a short budget; None = no bound
 )->int: # m
     "m = floor(M / N) of Algorithm 1"
-    return n_targets // n_pairs
+    m = n_targets // n_pairs
+    return m if most is None else min(m, most)
 
 # %% ../nbs/04_training.ipynb #d54d32c0
 def learning_rate(

@@ -152,7 +152,7 @@ def pose_digest(
     check_name(data)
     if data == "human36m":
         paired, wild, library = own_folders(data_root, train_stride, test_stride, n_library, cache)
-        files = [load_tensors(f / INDEX)[1]["parts"] for f in (paired, *wild)] + [load_tensors(library / LIBRARY)[1]]
+        files = [PreparedPoses(f).digest for f in (paired, *wild)] + [load_tensors(library / LIBRARY)[1]]
     else:
         check(motion, data_root, train_subjects, test_subjects)
         if motion != "cmu": return ""

@@ -140,7 +140,7 @@ def train_model(
         torch.manual_seed(seed)
         model = build(s).to(device)
     pairs = sketch_pairs(data.train.photos.to(device), maps[paired], photo[paired], s.batch)
-    m = min(target_steps(len(unpaired), len(paired)), len(unpaired) if s.m_most is None else s.m_most) if s.td else 0
+    m = target_steps(len(unpaired), len(paired), s.m_most) if s.td else 0
     curves = train(model, pairs, tensor_targets(maps[unpaired], s.target_batch), s.steps, m, s.weights(), None, s.lr, s.schedule,
         seed, checkpoint, bf16=s.bf16, label=label)
     return model.eval(), curves
