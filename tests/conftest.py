@@ -1,4 +1,4 @@
-import os, shutil, subprocess, sysconfig
+import shutil, subprocess, sysconfig
 from pathlib import Path
 import pytest
 

@@ -1,5 +1,5 @@
 "AMASS, ASF/AMC and BVH: known joints come back, damage is one clear line, memory stays flat"
-import os, pickle, re, subprocess, sys, zipfile
+import os, pickle, re, subprocess, sys
 from pathlib import Path
 import numpy as np, pytest, torch
 from conftest import ROOT
@@ -330,7 +330,7 @@ def test_damaged_bvh(raw, damage, words):
 
 def test_odd_among_sound(raw):
     "One trial of another unit among sound ones is left out and counted"
-    (sound := raw/"bvh/01_02.bvh").write_text((raw/"bvh/01_01.bvh").read_text())
+    (raw/"bvh/01_02.bvh").write_text((raw/"bvh/01_01.bvh").read_text())
     scaled("OFFSET", 2.54)(raw/"bvh/01_01.bvh")
     told = []
     cmu.library(raw/"bvh", 5, report=told.append)

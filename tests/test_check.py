@@ -1,6 +1,6 @@
 "The table of expected and found: fine on fixtures, and never at a loss on damaged ones"
 import shutil
-import h5py, numpy as np, pytest, torch
+import h5py, numpy as np, pytest
 from scipy.io import loadmat, savemat
 from xvae.data import check as module
 from xvae.data.check import CHECKS, Finding, check, checks, main, table

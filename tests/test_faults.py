@@ -1,12 +1,12 @@
 "Damaged and missing input: one line that says what is wrong and what to do, and nothing left behind"
-import csv, json, shutil
+import csv, shutil
 from dataclasses import replace
 import pytest, torch
 from conftest import ROOT
 from test_reproduce import TABLE1, papermill, refused
 from xvae.data.cmu import cmu_joints, read_amc, read_asf, write_example
-from xvae.data.rendered import cache_folder
-from xvae.experiments import checkpoint_of, do_run, find_run, job, load_model, plan
+from xvae.data.records import cache_folder
+from xvae.experiments import checkpoint_of, do_run, job, load_model, plan
 from xvae.tasks.pose import load_data
 
 TRIALS = tuple(f"01_{t:02}" for t in range(1, 9))

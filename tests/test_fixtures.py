@@ -1,7 +1,7 @@
 "Each fixture, read by its reader, gives back what is known of it"
-import numpy as np, pytest, torch, warnings
+import numpy as np, pytest, torch
 from xvae.data import amass, cmu, human36m, pictures, pose2d
-from xvae.data.fixtures import FIXTURES, cells, known, known_file, read_slate, slate, write_fixture
+from xvae.data.fixtures import FIXTURES, cells, known, known_file, read_slate, write_fixture
 from xvae.data.skeletons import LSP14, bone_lengths, subject_lengths
 from conftest import check
 
@@ -133,7 +133,7 @@ def test_pictures(out):
     shots |= {f"run {i}": shot for i, shot in enumerate(film.shots())}
     assert shots.keys() == truth.keys()
     for name, shot in shots.items():
-        t, H, W = truth[name], *shot.image.shape[:2]
+        t = truth[name]
         same_picture(shot.image, t["picture"]) if "picture" in t else alike(shot.image, t["cells"])
         if "confidence" not in t: assert not shot.confidence.any(); continue
         best = t["confidence"].mean(1).argmax()

@@ -1,6 +1,5 @@
 "Human3.6M's two forms: what is written comes back, quirks are known, damage is refused by name"
 import shutil, tracemalloc, warnings
-from pathlib import Path
 import numpy as np, pytest
 from xvae.data import human36m as H
 from xvae.data.skeletons import MIRROR

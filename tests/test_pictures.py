@@ -7,7 +7,7 @@ from torchvision.models import segmentation
 from test_pose2d import NOISE, cut_off, refused, save, shots
 from xvae.data.fixtures import cells, known, write_fixture
 from xvae.data.pictures import BODY_25, COCO_18, FROM_BODY_25, FROM_COCO_18, MARGIN, PERSON
-from xvae.data.pictures import box_from, deeplab, footage, foreground, frame_mask, openpose_people, read_box, read_openpose, read_video, write_masks
+from xvae.data.pictures import deeplab, footage, foreground, frame_mask, openpose_people, read_openpose, read_video, write_masks
 from xvae.data.pose2d import lsp
 from xvae.data.skeletons import JOINTS
 

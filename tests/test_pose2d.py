@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 from xvae.data.fixtures import known, write_fixture
-from xvae.data.pose2d import FROM_LSP, FROM_MPII, LSP, MPII, lsp, lspet, mask_path, mpii, mpii_points, read_mask, read_picture, to_ours
+from xvae.data.pose2d import FROM_LSP, FROM_MPII, lsp, lspet, mask_path, mpii, read_picture, to_ours
 from xvae.data.skeletons import JOINTS
 
 def refused(do, error=(ValueError, FileNotFoundError)):

@@ -16,7 +16,7 @@ import torch
 import xvae
 from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
-from .data.rendered import cache_folder
+from .data.records import cache_folder
 from .tasks.pose import PoseSettings
 from .tasks.sketch import SketchSettings
 from .training import joint_loss

@@ -8,12 +8,11 @@ __all__ = ['PAPER_TABLE1', 'TABLE1', 'LABELS', 'DATA_NAMES', 'table_runs', 'tidy
 
 # %% ../nbs/51_tables.ipynb #decb5eed
 import os
-from dataclasses import replace
 from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import t
-from .experiments import Job, Run, do_run, find_run, plan, task_of
+from .experiments import Job, do_run, find_run, plan, task_of
 
 # %% ../nbs/51_tables.ipynb #8650d7d9
 PAPER_TABLE1 = pd.DataFrame([

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from .cameras import to_camera
 from .cmu import Tally, Trial, odd_body
 from .human36m import EXTRINSICS, facing, rotation
-from .skeletons import JOINTS, directions, from_directions, subject_lengths
+from .skeletons import directions, from_directions, subject_lengths
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0
 BODY_JOINTS = ("pelvis", "L_hip", "R_hip", "spine1", "L_knee", "R_knee", "spine2", "L_ankle", "R_ankle", "spine3", "L_foot", "R_foot",

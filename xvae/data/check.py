@@ -14,18 +14,16 @@ __all__ = ['CHECKS', 'FRAMES', 'ANCHOR', 'Finding', 'counted', 'within', 'Look',
 # %% ../../nbs/26_check.ipynb #971c79d2
 from collections import Counter
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-import argparse, re, sys, textwrap, warnings
+import argparse, sys, textwrap, warnings
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 from . import amass, cmu, human36m, pictures, pose2d
 from .prepared import needs
-from .skeletons import JOINTS, LSP14, MEASURED, SUBJECTS, bone_lengths, subject_lengths
+from .skeletons import JOINTS, MEASURED, SUBJECTS, bone_lengths, subject_lengths
 
 # %% ../../nbs/26_check.ipynb #6203e134
 @dataclass(frozen=True)

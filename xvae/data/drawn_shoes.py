@@ -16,14 +16,12 @@ __all__ = ['STACKED', 'BLOCK', 'STILETTO', 'CONE', 'KITTEN', 'BOW', 'TYPES', 'ST
 
 # %% ../../nbs/31_drawn_shoes.ipynb #fe68a001
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
-import hashlib
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-from .rendered import cache_folder, kept
-from .sketches import SketchSet, SketchSplit, load_sketches, save_sketches, split_photos
+from .records import cache_folder, kept
+from .sketches import SketchSet, SketchSplit, load_sketches, split_photos
 
 # %% ../../nbs/31_drawn_shoes.ipynb #4cc3b928
 def curve(
@@ -896,7 +894,6 @@ def drawn_shoes(
     "The drawn shoes, from the cache if they are there"
     if not 16 <= size <= 512: raise ValueError(f"size is {size}: expected 16 to 512 px")
     if n_photos < 10: raise ValueError(f"n_photos is {n_photos}: expected at least 10, so that a tenth of them can be the test")
-    code = hashlib.sha256((Path(kept.__code__.co_filename).parent / "drawn_shoes.py").read_bytes()).hexdigest()
-    settings = dict(part="drawn_shoes", n=n_photos, size=size, seed=seed, code=code, numpy=np.__version__)
-    whole = kept(cache_folder(cache), settings, lambda: draw_shoes(n_photos, size, seed), save_sketches, load_sketches)
+    settings = dict(part="drawn_shoes", n=n_photos, size=size, seed=seed, numpy=np.__version__)
+    whole = kept(cache_folder(cache), settings, ("drawn_shoes",), lambda: draw_shoes(n_photos, size, seed), load=load_sketches)
     return SketchSplit(*(whole[rows] for rows in split_photos(n_photos, seed=seed)))

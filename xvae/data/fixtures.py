@@ -15,11 +15,9 @@ __all__ = ['FIXTURES', 'BLOCK', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'ANCHOR',
            'bvh_text', 'bvh_rows', 'cmu', 'openpose', 'pictures', 'main']
 
 # %% ../../nbs/25_fixtures.ipynb #2a9d9306
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-import argparse, json, os, shutil, tempfile
+import argparse, json, os, tempfile
 import numpy as np
 import torch
 from torch import Tensor

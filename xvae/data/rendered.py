@@ -6,8 +6,7 @@
 __all__ = ['CLIP_FRAMES', 'WARDROBE', 'SOURCES', 'MOTIONS', 'uniforms', 'Motion', 'procedural_motion', 'cmu_directions', 'turned',
            'cmu_motion', 'outfit', 'studio_look', 'on_floor', 'studio_cameras', 'crop_box', 'in_crop', 'Plan', 'plan',
            'played', 'studio_set', 'one_thread_each', 'draw', 'random_bodies', 'rough', 'wild_set', 'pose_library',
-           'cache_folder', 'digest', 'kept', 'rendered_people', 'check', 'trial_files', 'save_poses', 'load_poses',
-           'plot_people']
+           'rendered_people', 'check', 'trial_files', 'save_poses', 'load_poses', 'plot_people']
 
 # %% ../../nbs/16_rendered.ipynb #8e8b73bb
 from collections.abc import Callable
@@ -16,16 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-import hashlib, json, math, os
+import math
 import torch
-from filelock import FileLock
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, normalize
 from tqdm.auto import tqdm
 from .cameras import look_at, project, square_box, to_camera, to_crop
 from .cmu import read_trials, split_trials
 from .motion import ACTIONS, everyday, library, perform
-from .records import PoseData, PoseSet, load_set, load_tensors, save_set, save_tensors
+from .records import PoseData, PoseSet, cache_folder, kept, load_tensors, save_tensors
 from .renderer import FACTORS, LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, Look
 from .renderer import clutter, random_look, render, sheet, studio
 from .skeletons import LSP14, PARENTS, SUBJECTS, directions, from_directions, subject_lengths
@@ -278,7 +276,7 @@ def wild_set(
 # %% ../../nbs/16_rendered.ipynb #5b409883
 def pose_library(
     n:int, # how many poses
-    motion:Motion, # for its single poses
+    motion:Motion, # for its unpaired poses
     seed:int, # of the data set
 )->Tensor: # (n, 17, 3) float32 mm, pelvis at the origin, camera frame
     "Poses of random people, seen by level cameras from everywhere"
@@ -287,42 +285,7 @@ def pose_library(
     return to_camera(random_bodies(motion.unpaired(n, seed * 10 + 2), u[:, :12]), R)
 
 # %% ../../nbs/16_rendered.ipynb #9bd2e82a
-def cache_folder(
-    cache=None, # a folder; False = keep nothing; None = where XVAE_CACHE says, else ~/.cache/xvae
-)->Path|None:
-    "Where finished parts are kept"
-    if cache is False: return None
-    return Path(cache or os.environ.get("XVAE_CACHE") or Path.home() / ".cache" / "xvae")
-
-# %% ../../nbs/16_rendered.ipynb #235dde39
-def digest(
-    settings:dict, # what a part depends on
-)->str:
-    "A short name for the settings and the code"
-    code = b"".join(p.read_bytes() for p in sorted(Path(look_at.__code__.co_filename).parent.glob("*.py")) if p.stem in SOURCES)
-    return hashlib.sha256(json.dumps([settings, torch.__version__], sort_keys=True).encode() + code).hexdigest()[:20]
-
 SOURCES = ("cameras", "cmu", "motion", "renderer", "rendered", "skeletons")
-
-# %% ../../nbs/16_rendered.ipynb #99f8268d
-def kept(
-    folder:Path|None, # from `cache_folder`
-    settings:dict, # what the part depends on; settings["part"] is its name
-    make, # () -> the part
-    save, # (path, part) -> None
-    load, # path -> the part; a ValueError if the file is damaged
-):
-    "The part from its file, made and written first if there is none"
-    if folder is None: return make()
-    path = folder / f"{settings['part']}-{digest(settings)}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        try:
-            if path.exists(): return load(path)
-        except ValueError: path.unlink()
-        part = make()
-        save(path, part)
-        return part
 
 # %% ../../nbs/16_rendered.ipynb #eb634727
 MOTIONS = ("procedural", "cmu")
@@ -348,14 +311,14 @@ def rendered_people(
     how = lambda part: cmu_motion(data_root, part, seed) if motion == "cmu" else procedural_motion(seed)
     same = dict(motion=motion, seed=seed, trials=trial_files(data_root) if motion == "cmu" else [])
     def people(make, **settings):
-        return kept(folder, same | dict(size=size, device=torch.device(device or "cpu").type) | settings, make, save_set, load_set)
+        return kept(folder, same | dict(size=size, device=torch.device(device or "cpu").type) | settings, SOURCES, make)
     return PoseData(
         pairs=people(lambda: studio_set(n_pairs, train_subjects, how("paired"), size, seed, 1, device),
             part="pairs", n=n_pairs, subjects=train_subjects),
         wild=people(lambda: wild_set(n_wild, how("paired"), size, seed, device), part="wild", n=n_wild),
         test=people(lambda: studio_set(n_test, test_subjects, how(held_out), size, seed, 2, device),
             part="test", n=n_test, subjects=test_subjects, trials_of=held_out),
-        library=kept(folder, same | dict(part="library", n=n_library),
+        library=kept(folder, same | dict(part="library", n=n_library), SOURCES,
             lambda: pose_library(n_library, how("paired"), seed), save_poses, load_poses))
 
 # %% ../../nbs/16_rendered.ipynb #f201bd02

@@ -25,8 +25,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 from .prepared import needs
-from .rendered import cache_folder, kept
-from .sketches import INK, SketchSet, SketchSplit, load_sketches, save_sketches
+from .records import cache_folder, kept
+from .sketches import INK, SketchSet, SketchSplit, load_sketches
 
 # %% ../../nbs/33_shoev2.ipynb #a4236f93
 def photo_of(
@@ -512,10 +512,9 @@ def read_side(
 def fingerprint(
     copy:Release,
 )->str:
-    "Changes with any file of the copy, and with this module"
+    "Changes with any file of the copy"
     facts = [(str(p.relative_to(copy.root)), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(copy.files)]
-    code = (Path(kept.__code__.co_filename).parent/"shoev2.py").read_bytes()
-    return hashlib.sha256(json.dumps(facts).encode() + code).hexdigest()
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 # %% ../../nbs/33_shoev2.ipynb #299e1ead
 def shoev2(
@@ -530,7 +529,7 @@ def shoev2(
         if bad: raise ValueError(f"{copy.root}: expected that {what}, which is not so for {bad}; copy or unpack it again")
     def read(side):
         settings = dict(part="shoev2", files=fingerprint(copy), size=size, side=side)
-        return kept(folder, settings, lambda: read_side(copy, side, size), save_sketches, load_sketches)
+        return kept(folder, settings, ("shoev2",), lambda: read_side(copy, side, size), load=load_sketches)
     return SketchSplit(*map(read, SIDES))
 
 # %% ../../nbs/33_shoev2.ipynb #452d4d62
