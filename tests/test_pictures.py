@@ -9,6 +9,8 @@ from xvae.data.fixtures import cells, known, write_fixture
 from xvae.data.pictures import BODY_25, COCO_18, FROM_BODY_25, FROM_COCO_18, MARGIN, PERSON
 from xvae.data.pictures import deeplab, footage, foreground, frame_mask, openpose_people, read_openpose, read_video, write_masks
 from xvae.data.pose2d import lsp
+from xvae.data.prepare import main
+from xvae.data.prepared import PreparedPoses
 from xvae.data.skeletons import JOINTS
 
 def test_fixture(tmp_path):
@@ -276,6 +278,15 @@ def test_masks_are_kept(tmp_path, weights):
     assert np.array_equal(found[0].mask, foreground(model, found[0].image))
     assert not [p for p in tmp_path.rglob(".*")] and len(list((tmp_path/"mine/masks").iterdir())) == 3
     assert write_masks(every()[:1], model, again=True, progress=False) == 1
+
+def test_masks_on_the_way(tmp_path, weights, capsys):
+    "The command makes the masks that are missing, and stores them; Human3.6M has its own"
+    save(tmp_path/"data/pictures/a.png", NOISE[0])
+    asked = ["pictures", "--root", tmp_path/"data", "--out", tmp_path/"cache"]
+    assert main(asked) == 0 and not PreparedPoses(tmp_path/"cache/pictures").has_mask.any()
+    assert main([*asked, "--deeplab", weights]) == 0 and PreparedPoses(tmp_path/"cache/pictures").has_mask.all()
+    assert (tmp_path/"data/pictures/masks/a.png").is_file() and "without a mask" in capsys.readouterr().out
+    assert main(["human36m", *asked[1:], "--deeplab", weights]) == 1 and "--deeplab: Human3.6M has masks of its own" in capsys.readouterr().err
 
 def rewrite(how):
     def damage(path):

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from .cameras import to_camera
 from .cmu import Tally, Trial, odd_body
 from .human36m import EXTRINSICS, facing, rotation
+from .records import fault
 from .skeletons import directions, from_directions, subject_lengths
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0
@@ -37,15 +38,12 @@ class Body:
     shapes: Tensor # (23, 3, B) float64 m per unit of each shape parameter
 
 # %% ../../nbs/23_amass.ipynb #e4cd5dbb
-def _fault(path, what, fix="copy or unpack the file again"): raise ValueError(f"{path}: {what}; {fix}")
-
-# %% ../../nbs/23_amass.ipynb #e8b16bde
 def _arrays(path, keys):
     "Those of these arrays that an .npz file has; no other is touched, and no pickle is loaded"
     if not Path(path).is_file(): raise FileNotFoundError(f"{path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as z: return {key: z[key] for key in keys if key in z}
-    except Exception as e: _fault(path, f"not a whole .npz file of plain arrays ({str(e).split(chr(10))[0]})")
+    except Exception as e: fault(path, f"not a whole .npz file of plain arrays ({str(e).split(chr(10))[0]})")
 
 # %% ../../nbs/23_amass.ipynb #8a5971e8
 _KINDS = {52: "smplh", 55: "smplx"} # by the number of joints
@@ -69,18 +67,18 @@ _model = "expected model.npz of the Extended SMPL+H model (smplh.tar.xz on MANO'
 def _check_model(path, z):
     "Shapes, and parents: the pelvis has -1, or 4294967295 where it was stored without a sign"
     if missing := [key for key in ("v_template", "shapedirs", "J_regressor", "kintree_table") if key not in z]:
-        _fault(path, f"has no {', '.join(missing)}", _model)
+        fault(path, f"has no {', '.join(missing)}", _model)
     shape = {key: z[key].shape for key in z}
     J, V = shape["J_regressor"] if z["J_regressor"].ndim == 2 else (0, 0)
-    if J not in _KINDS: _fault(path, f"J_regressor is {shape['J_regressor']}, expected (52, 6890)", _model)
+    if J not in _KINDS: fault(path, f"J_regressor is {shape['J_regressor']}, expected (52, 6890)", _model)
     if shape["v_template"] != (V, 3) or shape["shapedirs"][:2] != (V, 3) or len(shape["shapedirs"]) != 3:
         got = f"v_template is {shape['v_template']} and shapedirs {shape['shapedirs']}"
-        _fault(path, f"{got}, expected ({V}, 3) and ({V}, 3, 16)", _model)
+        fault(path, f"{got}, expected ({V}, 3) and ({V}, 3, 16)", _model)
     parents = z["kintree_table"][0, :22].astype(np.int64)
     if parents[0] not in (-1, 2**32 - 1) or tuple(parents[1:]) != BODY_PARENTS[1:22]:
-        _fault(path, f"kintree_table gives the parents {' '.join(map(str, parents))}", f"expected {' '.join(map(str, BODY_PARENTS[:22]))}")
+        fault(path, f"kintree_table gives the parents {' '.join(map(str, parents))}", f"expected {' '.join(map(str, BODY_PARENTS[:22]))}")
     for key in ("v_template", "shapedirs", "J_regressor"):
-        if not np.isfinite(z[key]).all(): _fault(path, f"{key} has numbers that are not finite")
+        if not np.isfinite(z[key]).all(): fault(path, f"{key} has numbers that are not finite")
     return J, V
 
 # %% ../../nbs/23_amass.ipynb #d9d1f45c
@@ -88,13 +86,13 @@ def _check_rest(path, joints):
     "The mean body: upright, the left at positive x, legs of a grown person in metres"
     at = dict(zip(BODY_JOINTS, joints))
     leg = sum(np.linalg.norm(at[a] - at[b]) for a, b in (("L_hip", "L_knee"), ("L_knee", "L_ankle")))
-    if not 0.5 < leg < 1.2: _fault(path, f"a leg is {leg:.3g} long, expected 0.5 to 1.2 m", "is the model in metres?")
+    if not 0.5 < leg < 1.2: fault(path, f"a leg is {leg:.3g} long, expected 0.5 to 1.2 m", "is the model in metres?")
     heights = [at[joint][1] for joint in ("L_ankle", "L_knee", "L_hip", "neck", "head_top")]
     if (np.diff(heights) <= 0).any():
-        _fault(path, "the body at rest is not upright along y, expected ankles, knees, hips, neck and head one above the other",
+        fault(path, "the body at rest is not upright along y, expected ankles, knees, hips, neck and head one above the other",
                "is it a model of SMPL's kind, as it was downloaded?")
     if min(at["L" + j][0] - at["R" + j][0] for j in ("_hip", "_ankle", "_shoulder", "_wrist")) <= 0:
-        _fault(path, "left is right in the body at rest, expected the left at positive x", "is J_regressor in SMPL+H's order?")
+        fault(path, "left is right in the body at rest, expected the left at positive x", "is J_regressor in SMPL+H's order?")
 
 # %% ../../nbs/23_amass.ipynb #f2a0fee6
 def _kind(path):
@@ -148,11 +146,11 @@ def read_recording(
     z = _arrays(path, ("poses", "betas", "gender", "mocap_framerate", "mocap_frame_rate", "surface_model_type"))
     rate = "mocap_framerate" if "mocap_framerate" in z else "mocap_frame_rate"
     if missing := [key for key in ("poses", "betas", "gender", rate) if key not in z]:
-        _fault(path, f"has no {', '.join(missing)}, expected poses, betas, gender and mocap_framerate", "is it a recording of AMASS?")
+        fault(path, f"has no {', '.join(missing)}, expected poses, betas, gender and mocap_framerate", "is it a recording of AMASS?")
     poses, betas, gender = _check_poses(path, z["poses"]), z["betas"], re.search("female|male|neutral", _text(z["gender"]).lower())
     if betas.ndim != 1 or not np.issubdtype(betas.dtype, np.number) or not np.isfinite(betas).all():
-        _fault(path, f"betas are {betas.dtype} {betas.shape}, expected some 16 finite numbers")
-    if not gender: _fault(path, f"gender is {_text(z['gender'])!r}, expected male, female or neutral")
+        fault(path, f"betas are {betas.dtype} {betas.shape}, expected some 16 finite numbers")
+    if not gender: fault(path, f"gender is {_text(z['gender'])!r}, expected male, female or neutral")
     kind = _text(z.get("surface_model_type", _KINDS[z["poses"].shape[1] // 3]))
     return Recording(_trial(Path(path)), poses, betas, gender[0], "smplx" if "x" in kind.lower() else "smplh", _rate(path, z[rate]))
 
@@ -162,18 +160,18 @@ def _check_poses(path, poses):
     if poses.ndim != 2 or poses.shape[1] not in (156, 165) or not np.issubdtype(poses.dtype, np.floating):
         why = ": 72 numbers are SMPL's, expected SMPL+H" if poses.shape[1:] == (72,) else ""
         got = f"poses are {poses.dtype} {poses.shape}"
-        _fault(path, f"{got}, expected floats (frames, 156) or (frames, 165){why}", "is it of AMASS's SMPL+H G?")
+        fault(path, f"{got}, expected floats (frames, 156) or (frames, 165){why}", "is it of AMASS's SMPL+H G?")
     poses = poses[:, :66].reshape(-1, 22, 3)
-    if len(bad := np.argwhere(~np.isfinite(poses))): _fault(path, f"poses have numbers that are not finite, the first in frame {bad[0, 0]}")
+    if len(bad := np.argwhere(~np.isfinite(poses))): fault(path, f"poses have numbers that are not finite, the first in frame {bad[0, 0]}")
     if len(poses) and np.median(np.linalg.norm(poses, axis=-1).max(1)) > 4 * np.pi:
-        _fault(path, "most frames have a joint turned by more than two full turns, expected radians", "turn its degrees into radians")
+        fault(path, "most frames have a joint turned by more than two full turns, expected radians", "turn its degrees into radians")
     return poses
 
 # %% ../../nbs/23_amass.ipynb #9b7ae33b
 def _rate(path, rate):
     "Frames a second"
     if np.size(rate) != 1 or not np.issubdtype(np.asarray(rate).dtype, np.number) or not 1 <= float(np.ravel(rate)[0]) <= 1000:
-        _fault(path, f"the frame rate is {_text(rate)}, expected 1 to 1000 frames a second, such as 120")
+        fault(path, f"the frame rate is {_text(rate)}, expected 1 to 1000 frames a second, such as 120")
     return float(np.ravel(rate)[0])
 
 # %% ../../nbs/23_amass.ipynb #39c68240

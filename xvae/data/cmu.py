@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
+from .records import fault
 from .skeletons import bone_lengths
 
 # %% ../../nbs/13_cmu.ipynb #d70a0c51
@@ -33,8 +34,6 @@ class Skeleton:
     def channels(self): return sum(len(d) for d in self.dofs)
 
 # %% ../../nbs/13_cmu.ipynb #9f3df9e1
-def _fault(path, what, fix="copy or unpack the file again"): raise ValueError(f"{path}: {what}; {fix}")
-
 def _sections(path):
     "The lines of an ASF file under their section's name, as words"
     path = Path(path)
@@ -64,14 +63,14 @@ def read_asf(
     "Read a skeleton"
     sections = _sections(path)
     for name in ("units", "root", "bonedata", "hierarchy"):
-        if not sections.get(name): _fault(path, f"has no section :{name}, expected :units, :root, :bonedata and :hierarchy")
+        if not sections.get(name): fault(path, f"has no section :{name}, expected :units, :root, :bonedata and :hierarchy")
     try:
         unit = {words[0]: words[1] for words in sections["units"]}
         root = {words[0]: words[1:] for words in sections["root"]}
         bones = {block["name"][0]: block for block in _bone_blocks(sections["bonedata"])}
         parent = {child: words[0] for words in sections["hierarchy"] if words[0] not in ("begin", "end") for child in words[1:]}
         return _skeleton(bones, parent, tuple(d.lower() for d in root["order"]), 25.4 / float(unit["length"]))
-    except (KeyError, ValueError, IndexError, TypeError) as e: _fault(path, f"not a whole skeleton, {type(e).__name__} {e}")
+    except (KeyError, ValueError, IndexError, TypeError) as e: fault(path, f"not a whole skeleton, {type(e).__name__} {e}")
 
 # %% ../../nbs/13_cmu.ipynb #06eac698
 def _skeleton(bones, parent, root_dof, scale):
@@ -159,7 +158,7 @@ def _read_amc(path, skeleton, step=1):
     "The channels of every `step`-th frame, and how many frames there are; of the others only the numbers are checked"
     lines = Path(path).read_text(errors="replace").splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip() and line.strip()[0] not in "#:"), len(lines))
-    if not any(line.strip().upper() == ":DEGREES" for line in lines[:start]): _fault(path, "expected a line :DEGREES before the first frame")
+    if not any(line.strip().upper() == ":DEGREES" for line in lines[:start]): fault(path, "expected a line :DEGREES before the first frame")
     layout = _layout(path, lines, start, skeleton)
     kept = _every(lines[start:], 1 + len(layout), step) if step > 1 else None
     values = _columns("\n".join(kept or lines[start:]).split(), layout, step if kept else 1)
@@ -173,10 +172,10 @@ def _layout(path, lines, start, skeleton):
     dofs = {name: dof for name, dof in zip(skeleton.names, skeleton.dofs) if dof}
     names = [line.split()[0] for line in lines[start + 1:start + 1 + len(dofs)] if line.strip()]
     for i, name in enumerate(names):
-        if name.isdigit(): _fault(path, f"line {start + 2 + i}: frame {name} begins, expected one line for each of {len(dofs)} bones")
-        if name not in dofs: _fault(path, f"line {start + 2 + i}: bone '{name}' is not in the skeleton", "is this the right .asf?")
+        if name.isdigit(): fault(path, f"line {start + 2 + i}: frame {name} begins, expected one line for each of {len(dofs)} bones")
+        if name not in dofs: fault(path, f"line {start + 2 + i}: bone '{name}' is not in the skeleton", "is this the right .asf?")
     if missing := sorted(set(dofs) - set(names)):
-        _fault(path, f"the first frame has no line for {', '.join(missing)}", "the file is cut off, or it belongs to another .asf")
+        fault(path, f"the first frame has no line for {', '.join(missing)}", "the file is cut off, or it belongs to another .asf")
     return [(name, dofs[name]) for name in names]
 
 # %% ../../nbs/13_cmu.ipynb #ccafaf86
@@ -210,14 +209,14 @@ def _find_fault(path, lines, start, layout):
     while line < end:
         for name, n in [(str(frame), 0), *((bone, len(dof)) for bone, dof in layout)]:
             what = f"the number of frame {name}" if not n else f"'{name}' and {n} number{'s' * (n > 1)} in frame {frame}"
-            if line >= end: _fault(path, f"the file ends after line {line}, expected {what}", "it is cut off: copy or unpack it again")
+            if line >= end: fault(path, f"the file ends after line {line}, expected {what}", "it is cut off: copy or unpack it again")
             words = lines[line].split()
             if words[:1] != [name] or len(words) != n + 1 or not all(map(_is_number, words[1:])):
                 fix = "it is cut off: copy or unpack it again" if line == end - 1 else "copy or unpack the file again"
-                _fault(path, f"line {line + 1}: expected {what}, got '{lines[line].strip()}'", fix)
+                fault(path, f"line {line + 1}: expected {what}, got '{lines[line].strip()}'", fix)
             line += 1
         frame += 1
-    _fault(path, f"{frame - first} frames that cannot be read")
+    fault(path, f"{frame - first} frames that cannot be read")
 
 def _is_number(word):
     try: return np.isfinite(float(word))
@@ -331,10 +330,10 @@ def read_bvh(
 def _read_bvh(path, keep=None):
     "As `read_bvh`, but only `keep` frames a second; and how many frames there are"
     tree, motion, rest = Path(path).read_text(errors="replace").partition("MOTION")
-    if not motion: _fault(path, "has no line MOTION, expected HIERARCHY and then MOTION")
+    if not motion: fault(path, "has no line MOTION, expected HIERARCHY and then MOTION")
     try: h = _check_channels(_hierarchy(tree.split()))
     except (ValueError, IndexError, StopIteration, TypeError) as e:
-        _fault(path, f"not a whole HIERARCHY, {e or 'it ends in the middle of a joint'}")
+        fault(path, f"not a whole HIERARCHY, {e or 'it ends in the middle of a joint'}")
     lines = [line for line in rest.splitlines() if line.strip()]
     frames, time = _frames_and_time(path, lines)
     rows = lines[3:2 + frames]
@@ -347,11 +346,11 @@ def _frames_and_time(path, lines):
     words = [line.split() for line in lines[:2]]
     if [w[:1] for w in words] != [["Frames:"], ["Frame"]] or not all(_is_number(w[-1]) for w in words):
         got = " and ".join(map(repr, lines[:2])) or "nothing"
-        _fault(path, f"expected 'Frames: 100' and 'Frame Time: .0083333' after MOTION, got {got}")
+        fault(path, f"expected 'Frames: 100' and 'Frame Time: .0083333' after MOTION, got {got}")
     frames, time = int(float(words[0][-1])), float(words[1][-1])
-    if not 1 / 1000 <= time <= 1: _fault(path, f"Frame Time is {time}, expected seconds: .0083333 for 120 frames a second")
+    if not 1 / 1000 <= time <= 1: fault(path, f"Frame Time is {time}, expected seconds: .0083333 for 120 frames a second")
     if frames < 1 or len(lines) - 2 != frames:
-        _fault(path, f"expected {frames} frames, as it says, and found {len(lines) - 2}", "it is cut off: copy or unpack it again")
+        fault(path, f"expected {frames} frames, as it says, and found {len(lines) - 2}", "it is cut off: copy or unpack it again")
     return frames, time
 
 # %% ../../nbs/13_cmu.ipynb #302cacd8
@@ -361,7 +360,7 @@ def _rows(path, rows, step, width):
         words = rows[i].split()
         if len(words) != width or not all(map(_is_number, words)):
             wrong = next((w for w in words if not _is_number(w)), f"{len(words)} numbers")
-            _fault(path, f"frame {i + 2}: expected {width} numbers, got {wrong}")
+            fault(path, f"frame {i + 2}: expected {width} numbers, got {wrong}")
     return torch.tensor(np.array(" ".join(rows[::step]).split(), dtype=np.float64).reshape(-1, width))
 
 # %% ../../nbs/13_cmu.ipynb #6575697f
@@ -520,7 +519,7 @@ def _amc_clip(path, fps, nose, skeletons):
     if asf not in skeletons: skeletons[asf] = read_asf(asf)
     channels, frames = _read_amc(path, skeletons[asf], max(1, round(FPS / fps)))
     try: joints = cmu_joints(skeletons[asf], channels, nose)
-    except ValueError as e: _fault(asf, e, "is it one of CMU's?")
+    except ValueError as e: fault(asf, e, "is it one of CMU's?")
     return joints, frames, FPS, _odd_angles(channels) or odd_body(joints)
 
 # %% ../../nbs/13_cmu.ipynb #36ae0a98
@@ -529,7 +528,7 @@ def _bvh_clip(path, fps, nose, skeletons):
     h, channels, rate, frames = _read_bvh(path, fps)
     if not frames: return None, 0, rate, "no frame beside the T-pose"
     try: joints = bvh_joints(h, channels, nose)
-    except ValueError as e: _fault(path, e, "is it of CMU's conversion?")
+    except ValueError as e: fault(path, e, "is it of CMU's conversion?")
     return joints, frames, rate, _odd_angles(channels) or odd_body(joints)
 
 # %% ../../nbs/13_cmu.ipynb #2ea09108

@@ -20,6 +20,7 @@ import warnings, zipfile, zlib
 import numpy as np
 import torch
 from .prepared import Footage, Shot, needs
+from .records import fault
 from .skeletons import JOINTS, MEASURED, SUBJECTS, bone_lengths, subject_lengths
 
 # %% ../../nbs/21_human36m.ipynb #9935d358
@@ -132,8 +133,6 @@ def sides_agree(
     return (hips * shoulders).sum(-1) / (np.linalg.norm(hips, axis=-1) * np.linalg.norm(shoulders, axis=-1))
 
 # %% ../../nbs/21_human36m.ipynb #dbe3cfbe
-def _fault(source, what, fix): raise ValueError(f"{source}: {what}; {fix}")
-
 _again = "unpack or copy the file again"
 
 def _line(error): return " ".join(str(error).split())
@@ -149,10 +148,10 @@ def length_range(
 # %% ../../nbs/21_human36m.ipynb #dd3c7d6e
 def _check_numbers(joints, source):
     if joints.ndim != 3 or joints.shape[1:] != (17, 3) or not len(joints):
-        _fault(source, f"joints have shape {joints.shape}, expected (frames, 17, 3)", _again)
+        fault(source, f"joints have shape {joints.shape}, expected (frames, 17, 3)", _again)
     if not np.isfinite(joints).all():
         row = np.nonzero(~np.isfinite(joints).all((1, 2)))[0][0]
-        _fault(source, f"row {row} is not a number, expected positions everywhere", _again)
+        fault(source, f"row {row} is not a number, expected positions everywhere", _again)
 
 # %% ../../nbs/21_human36m.ipynb #58740086
 def _check_unit(lengths, subject, source, unit):
@@ -160,22 +159,22 @@ def _check_unit(lengths, subject, source, unit):
     if not 0.6 < times < 1.6:
         looks = next((f", they look like {u}" for u, t in (("metres", 1000), ("millimetres", 0.001)) if 0.6 < t * times < 1.6), "")
         what = f"the bones are {times:.3g} times as long as a person's, expected {unit}{looks}"
-        _fault(source, what, f"write the file again in {unit}")
+        fault(source, what, f"write the file again in {unit}")
 
 # %% ../../nbs/21_human36m.ipynb #4de97b54
 def _check_frame(joints, source):
     depth = np.median(joints[:, 0, 2])
     if not 2000 < depth < 9000:
-        _fault(source, f"the pelvis is {depth / 1000:.2f} m away, expected 2 to 9 m in the frame of the camera (z away from it)",
+        fault(source, f"the pelvis is {depth / 1000:.2f} m away, expected 2 to 9 m in the frame of the camera (z away from it)",
                "take the poses of the camera frame (D3_Positions_mono), not root-centred")
 
 # %% ../../nbs/21_human36m.ipynb #23526f16
 def _check_sides(joints, source):
     if np.median(sides_agree(joints)) < 0:
-        _fault(source, "hips and shoulders disagree about left and right, expected the right leg at joints 1 to 3",
+        fault(source, "hips and shoulders disagree about left and right, expected the right leg at joints 1 to 3",
                "this is the joint order with the left leg first; exchange joints 1-3 and 4-6")
     if np.median(facing(joints)) < -20:
-        _fault(source, "knees and nose point backwards, expected joints 1-3 and 14-16 on the person's right",
+        fault(source, "knees and nose point backwards, expected joints 1-3 and 14-16 on the person's right",
                "left and right are exchanged, or an axis is mirrored; undo that")
 
 # %% ../../nbs/21_human36m.ipynb #eff41ac6
@@ -184,9 +183,9 @@ def _check_bones(lengths, subject, source):
     middle, spread = np.median(lengths, 0), lengths.std(0)
     for j in range(1, 17):
         if not low[j - 1] <= middle[j - 1] <= high[j - 1]:
-            _fault(source, f"the bone to joint {j} ({JOINTS[j]}) is {middle[j - 1]:.0f} mm long, expected {low[j - 1]:.0f} to "
+            fault(source, f"the bone to joint {j} ({JOINTS[j]}) is {middle[j - 1]:.0f} mm long, expected {low[j - 1]:.0f} to "
                    f"{high[j - 1]:.0f} for S{subject}", "is it this subject's file, in the joint order of 32?")
-    if spread.max() > 5: _fault(source, f"a bone's length varies by {spread.max():.0f} mm, expected a rigid skeleton", _again)
+    if spread.max() > 5: fault(source, f"a bone's length varies by {spread.max():.0f} mm, expected a rigid skeleton", _again)
 
 # %% ../../nbs/21_human36m.ipynb #b55cd001
 def check_poses(
@@ -248,7 +247,7 @@ def _stems(folder, pattern):
 def _camera_of(path, name):
     "A file's name without its ending -> (stem, camera)"
     stem, _, camera = name.rpartition(".")
-    if camera not in CAMERAS: _fault(path, f"'{name}' names no camera, expected .{', .'.join(CAMERAS)}", "use its original name")
+    if camera not in CAMERAS: fault(path, f"'{name}' names no camera, expected .{', .'.join(CAMERAS)}", "use its original name")
     return stem, CAMERAS.index(camera)
 
 # %% ../../nbs/21_human36m.ipynb #7e2bb1c5
@@ -292,9 +291,9 @@ def read_cdf(
     cdflib = needs("cdflib", "h36m")
     if not Path(path).is_file(): raise FileNotFoundError(f"{path}: no such file, expected a pose file; unpack its archive again")
     try: pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), dtype=np.float64)
-    except Exception as e: _fault(path, f"not readable ({_line(e)}), expected a whole CDF file with a variable Pose", _again)
+    except Exception as e: fault(path, f"not readable ({_line(e)}), expected a whole CDF file with a variable Pose", _again)
     if pose.ndim not in (2, 3) or pose.shape[-1] != 32 * dims or not pose.size:
-        _fault(path, f"Pose has shape {pose.shape}, expected (1, frames, {32 * dims}), which is 32 joints", _again)
+        fault(path, f"Pose has shape {pose.shape}, expected (1, frames, {32 * dims}), which is 32 joints", _again)
     return pose.reshape(-1, 32, dims)[:, list(FROM_32)]
 
 # %% ../../nbs/21_human36m.ipynb #4db786f9
@@ -305,11 +304,11 @@ def check_pixels(
     source, # the file's name, for the error
 )->None:
     "An error unless the 2D joints are the projection of the 3D joints"
-    if len(pixels) != len(joints): _fault(source, f"has {len(pixels)} rows, expected {len(joints)} as in the 3D positions", _again)
-    if not np.isfinite(pixels).all(): _fault(source, "a 2D joint is not a number, expected pixels everywhere", _again)
+    if len(pixels) != len(joints): fault(source, f"has {len(pixels)} rows, expected {len(joints)} as in the 3D positions", _again)
+    if not np.isfinite(pixels).all(): fault(source, "a 2D joint is not a number, expected pixels everywhere", _again)
     off = np.median(np.abs(pixels - to_pixels(joints, camera)))
     if not off < 1:
-        _fault(source, f"2D joints lie {off:.1f} px from the projected 3D joints, expected less than 1",
+        fault(source, f"2D joints lie {off:.1f} px from the projected 3D joints, expected less than 1",
                "do both belong to this camera?")
 
 # %% ../../nbs/21_human36m.ipynb #c09ff777
@@ -355,30 +354,30 @@ def frames(
             stream = _check_stream(path, file)
             for i, frame in enumerate(file.decode(stream)):
                 if i >= n: break
-                if frame.is_corrupt: _fault(path, f"frame {i} is damaged, expected a whole video", _again)
+                if frame.is_corrupt: fault(path, f"frame {i} is damaged, expected a whole video", _again)
                 count = i + 1
                 if i % stride == 0: yield i, frame.to_ndarray(format="rgb24")
             _check_count(path, count, stream.frames, n)
-    except av.FFmpegError as e: _fault(path, f"not readable after {count} frames ({e.strerror}), expected a whole video", _again)
+    except av.FFmpegError as e: fault(path, f"not readable after {count} frames ({e.strerror}), expected a whole video", _again)
 
 # %% ../../nbs/21_human36m.ipynb #296cb5ff
 def _check_scale(path, width, height):
     if width != 1000 or height not in (1000, 1002):
         what = f"pictures have {width} x {height} px, expected 1000 x 1002 or 1000 x 1000"
-        _fault(path, what, "use the original, joints fit no other")
+        fault(path, what, "use the original, joints fit no other")
 
 # %% ../../nbs/21_human36m.ipynb #a5d79839
 def _check_stream(path, file):
-    if not file.streams.video: _fault(path, "has no pictures, expected an mp4 video", _again)
+    if not file.streams.video: fault(path, "has no pictures, expected an mp4 video", _again)
     stream = file.streams.video[0]
     _check_scale(path, stream.width, stream.height)
     if stream.average_rate and abs(stream.average_rate - 50) > 1:
-        _fault(path, f"has {float(stream.average_rate):.4g} frames a second, expected 50", "use the original, joints fit no other")
+        fault(path, f"has {float(stream.average_rate):.4g} frames a second, expected 50", "use the original, joints fit no other")
     return stream
 
 # %% ../../nbs/21_human36m.ipynb #1c6c429c
 def _check_count(path, count, promised, n):
-    if count < min(promised or 0, n): _fault(path, f"ends after {count} of {promised} frames, expected all", _again)
+    if count < min(promised or 0, n): fault(path, f"ends after {count} of {promised} frames, expected all", _again)
     if count < n: warnings.warn(f"{path}: the video has {count} frames and {n} poses; the last {n - count} poses are left out")
 
 # %% ../../nbs/21_human36m.ipynb #190fc5f5
@@ -388,16 +387,16 @@ def _matlab(path):
     try:
         with h5py.File(path) as file:
             cells = file["Masks"][()].ravel()
-            if not len(cells) or cells.dtype != object: _fault(path, "Masks has no cells, expected one for each frame", _again)
+            if not len(cells) or cells.dtype != object: fault(path, "Masks has no cells, expected one for each frame", _again)
             yield file, cells
     except (OSError, KeyError) as e:
-        _fault(path, f"not readable ({_line(e)}), expected a whole MATLAB 7.3 file with a variable Masks", _again)
+        fault(path, f"not readable ({_line(e)}), expected a whole MATLAB 7.3 file with a variable Masks", _again)
 
 # %% ../../nbs/21_human36m.ipynb #45ad75fc
 def _mask(path, file, cell, i):
     try: data = file[cell]
-    except ValueError as e: _fault(path, f"the mask of frame {i} is missing ({e}), expected one for each frame", _again)
-    if data.ndim not in (2, 3): _fault(path, f"the mask of frame {i} has shape {data.shape}, expected height and width", _again)
+    except ValueError as e: fault(path, f"the mask of frame {i} is missing ({e}), expected one for each frame", _again)
+    if data.ndim not in (2, 3): fault(path, f"the mask of frame {i} has shape {data.shape}, expected height and width", _again)
     return ((data[0] if data.ndim == 3 else data[()]).T > 0).astype(np.uint8)
 
 # %% ../../nbs/21_human36m.ipynb #3d6f89b8
@@ -491,7 +490,7 @@ def _box(mask, pixels):
 
 def _check_size(mask, picture, path):
     if mask is not None and mask.shape != picture.shape[:2]:
-        _fault(path, f"masks have {mask.shape} rows and columns, expected {picture.shape[:2]} as in the video", _again)
+        fault(path, f"masks have {mask.shape} rows and columns, expected {picture.shape[:2]} as in the video", _again)
 
 # %% ../../nbs/21_human36m.ipynb #739950d4
 def raw_shots(
@@ -554,7 +553,7 @@ def read_list(
     try:
         with np.load(path, allow_pickle=False) as file: fields = {name: file[name] for name in file.files if name in FIELDS}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as e:
-        _fault(path, f"not readable ({_line(e)}), expected a whole .npz file of plain arrays", _again)
+        fault(path, f"not readable ({_line(e)}), expected a whole .npz file of plain arrays", _again)
     _check_fields(path, fields)
     return fields
 
@@ -562,17 +561,17 @@ def read_list(
 def _check_fields(path, fields):
     "Every field is there, with as many rows as there are names"
     if missing := [name for name in FIELDS if name not in fields]:
-        _fault(path, f"has no {', '.join(missing)}, expected {', '.join(FIELDS)}", _again)
-    if not (n := len(fields["imgname"])): _fault(path, "has no rows, expected one for each picture", _again)
+        fault(path, f"has no {', '.join(missing)}, expected {', '.join(FIELDS)}", _again)
+    if not (n := len(fields["imgname"])): fault(path, "has no rows, expected one for each picture", _again)
     for name, shape in FIELDS.items():
-        if fields[name].shape != (n, *shape): _fault(path, f"{name} has shape {fields[name].shape}, expected {(n, *shape)}", _again)
+        if fields[name].shape != (n, *shape): fault(path, f"{name} has shape {fields[name].shape}, expected {(n, *shape)}", _again)
 
 # %% ../../nbs/21_human36m.ipynb #5c9e4d89
 def _parse(path, imgname):
     "imgname -> (name of its folder, frame counted from 0)"
     folder, _, number = Path(imgname).stem.rpartition("_")
     if not (number.isdigit() and folder.startswith("S") and folder[1:].partition("_")[0].isdigit()):
-        _fault(path, f"imgname is '{imgname}', expected one like S1_Directions_1.54138969_000001.jpg", "use mmpose's names")
+        fault(path, f"imgname is '{imgname}', expected one like S1_Directions_1.54138969_000001.jpg", "use mmpose's names")
     return folder, int(number) - 1
 
 # %% ../../nbs/21_human36m.ipynb #a51184b0
@@ -600,7 +599,7 @@ def read_picture(
     "Decode a picture; a damaged one is an error"
     from PIL import Image
     try: picture = np.asarray(Image.open(path).convert("RGB"))
-    except Exception as e: _fault(path, f"not readable ({e}), expected a whole picture", "extract it again")
+    except Exception as e: fault(path, f"not readable ({e}), expected a whole picture", "extract it again")
     _check_scale(path, picture.shape[1], picture.shape[0])
     return picture
 
@@ -615,7 +614,7 @@ def listed_shots(
     check_poses(rows.joints, sequence.subject, source, "metres")
     if (sequence.subject, sequence.stem) not in SHIFTED: check_pixels(rows.joints, given, camera, source)
     if not (np.abs(given[:, 0] - rows.box[:, :2]).max(-1) < rows.box[:, 2] / 2).all():
-        _fault(source, "a box does not hold the pelvis, expected center in px and scale in units of 200 px", _again)
+        fault(source, "a box does not hold the pelvis, expected center in px and scale in units of 200 px", _again)
     pixels, move, sure = placed(rows.joints, given, sequence.subject, sequence.stem, camera)
     for i, path in enumerate(rows.pictures):
         box = rows.box[i] + np.append(move[i], 0)

@@ -22,8 +22,9 @@ from torch.nn.functional import interpolate
 from torchvision.models import segmentation
 from tqdm.auto import tqdm
 from .pose2d import UNKNOWN, box_around, check_inside, mask_path, read_mask, read_picture, to_ours, where_in
-from .pose2d import _fault, _short
+from .pose2d import _short
 from .prepared import Footage, Shot, needs
+from .records import fault
 
 # %% ../../nbs/24_pictures.ipynb #f67b9d6e
 COCO_18 = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "RHip", "RKnee", "RAnkle",
@@ -42,9 +43,9 @@ FEWEST = 4 # joints that make a person
 # %% ../../nbs/24_pictures.ipynb #e447f639
 def _json(path):
     "What a JSON file holds"
-    if not Path(path).is_file(): _fault(path, "no such file, expected JSON", error=FileNotFoundError)
+    if not Path(path).is_file(): fault(path, "no such file, expected JSON", error=FileNotFoundError)
     try: return json.loads(Path(path).read_text())
-    except ValueError as e: _fault(path, f"not a whole JSON file ({_short(e)})")
+    except ValueError as e: fault(path, f"not a whole JSON file ({_short(e)})")
 
 # %% ../../nbs/24_pictures.ipynb #e0825ff0
 RUN = "run OpenPose again with --write_json and --keypoint_scale 0, model BODY_25 or COCO"
@@ -56,11 +57,11 @@ def openpose_people(
     "Everybody whom OpenPose saw"
     content = _json(path)
     try: people = [person.get("pose_keypoints_2d", person.get("pose_keypoints")) for person in content["people"]]
-    except (AttributeError, KeyError, TypeError): _fault(path, "has no list of people, expected OpenPose's output", RUN)
+    except (AttributeError, KeyError, TypeError): fault(path, "has no list of people, expected OpenPose's output", RUN)
     for numbers in people:
-        if not isinstance(numbers, list): _fault(path, "a person has no list 'pose_keypoints_2d', expected one", RUN)
-        if (n := len(numbers)) not in (75, 54): _fault(path, f"a person has {n} numbers, expected 75 (BODY_25) or 54 (COCO)", RUN)
-        if not all(map(_number, numbers)): _fault(path, "a joint is not a number, expected pixels", RUN)
+        if not isinstance(numbers, list): fault(path, "a person has no list 'pose_keypoints_2d', expected one", RUN)
+        if (n := len(numbers)) not in (75, 54): fault(path, f"a person has {n} numbers, expected 75 (BODY_25) or 54 (COCO)", RUN)
+        if not all(map(_number, numbers)): fault(path, "a joint is not a number, expected pixels", RUN)
     return [np.array(numbers, float).reshape(-1, 3) for numbers in people]
 
 def _number(v): return isinstance(v, (int, float)) and abs(v) < 1e6
@@ -75,7 +76,7 @@ def read_openpose(
     seen = best[:, 2] > SEEN
     if seen.sum() < FEWEST: return None
     box = box_around(best[seen, :2], MARGIN)
-    if not box[2] > 4: _fault(path, f"all joints lie within {box[2] / MARGIN:.2g} px, expected pixels of the full picture", RUN)
+    if not box[2] > 4: fault(path, f"all joints lie within {box[2] / MARGIN:.2g} px, expected pixels of the full picture", RUN)
     ours = to_ours(best * seen[:, None], FROM_BODY_25 if len(best) == 25 else FROM_COCO_18).astype(np.float32)
     return ours[:, :2], ours[:, 2].clip(0, 1), box
 
@@ -97,7 +98,7 @@ def read_box(
     content = _json(path)
     numbers = content.get("bbox") if isinstance(content, dict) else content
     if not (isinstance(numbers, list) and len(numbers) == 4 and all(map(_number, numbers)) and min(numbers[2:]) >= 1):
-        _fault(path, "not a box, expected [x, y, w, h], w and h at least 1", "write four numbers, in pixels of the picture")
+        fault(path, "not a box, expected [x, y, w, h], w and h at least 1", "write four numbers, in pixels of the picture")
     return box_from(*numbers)
 
 # %% ../../nbs/24_pictures.ipynb #98d176e1
@@ -106,16 +107,16 @@ def read_video(
 )->Iterator: # of frames (H, W, 3) uint8, RGB
     "The frames of a video"
     av, n = needs("av", "h36m"), 0
-    if not Path(path).is_file(): _fault(path, "no such file, expected a video", error=FileNotFoundError)
+    if not Path(path).is_file(): fault(path, "no such file, expected a video", error=FileNotFoundError)
     try:
         with av.open(str(path)) as video:
-            if not video.streams.video: _fault(path, "has no pictures, expected a video", "remove the file")
+            if not video.streams.video: fault(path, "has no pictures, expected a video", "remove the file")
             for frame in video.decode(video=0):
                 yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
                 n += 1
             said = video.streams.video[0].frames
-    except av.error.FFmpegError as e: _fault(path, f"unreadable after {n} frames ({_short(e)})")
-    if n < max(1, 0.9 * said): _fault(path, f"ends after {n} frames, expected {said or 'some'}")
+    except av.error.FFmpegError as e: fault(path, f"unreadable after {n} frames ({_short(e)})")
+    if n < max(1, 0.9 * said): fault(path, f"ends after {n} frames, expected {said or 'some'}")
 
 # %% ../../nbs/24_pictures.ipynb #dd5915e7
 def shot_of(
@@ -133,7 +134,7 @@ def shot_of(
     if bbox:
         x, y, side = around = read_box(bbox)
         if not (abs(x + 0.5 - W / 2) < (W + side) / 2 and abs(y + 0.5 - H / 2) < (H + side) / 2):
-            _fault(bbox, f"shows nothing of the picture, expected a box inside {W} x {H} px", "write it in pixels of the picture")
+            fault(bbox, f"shows nothing of the picture, expected a box inside {W} x {H} px", "write it in pixels of the picture")
     return Shot(image, mask, UNKNOWN, points, confidence, box_from(0, 0, W, H) if around is None else around)
 
 # %% ../../nbs/24_pictures.ipynb #ab94a026
@@ -167,7 +168,7 @@ def video_shots(
         box = shot.box
         yield shot
     if keypoints and max(keypoints) > i:
-        _fault(keypoints[max(keypoints)], f"is of a frame that {Path(path).name} lacks, expected 0 to {i}", "keep this video's")
+        fault(keypoints[max(keypoints)], f"is of a frame that {Path(path).name} lacks, expected 0 to {i}", "keep this video's")
 
 # %% ../../nbs/24_pictures.ipynb #21184701
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -180,9 +181,9 @@ def _media(root):
     files = [p for folder in (root, root / "images") if folder.is_dir() for p in folder.iterdir()]
     for path in sorted(files, key=lambda p: p.name):
         if path.suffix.lower() not in PICTURES + VIDEOS or path.name[0] == ".": continue
-        if path.stem in found: _fault(path, f"has the name of {found[path.stem].name}, expected another", "rename one of them")
+        if path.stem in found: fault(path, f"has the name of {found[path.stem].name}, expected another", "rename one of them")
         found[path.stem] = path
-    if not found: _fault(root, f"no pictures here, expected {', '.join(PICTURES + VIDEOS)}", "put some there", FileNotFoundError)
+    if not found: fault(root, f"no pictures here, expected {', '.join(PICTURES + VIDEOS)}", "put some there", FileNotFoundError)
     return found
 
 # %% ../../nbs/24_pictures.ipynb #8c704700
@@ -191,7 +192,7 @@ def _notes(root, kind):
     found = {}
     for path in sorted(root.rglob("*.json")):
         if not (match := re.fullmatch(rf"(.+)_{kind}\.json", path.name)): continue
-        if match[1] in found: _fault(path, f"is there twice, also as {found[match[1]]}", "remove one of them")
+        if match[1] in found: fault(path, f"is there twice, also as {found[match[1]]}", "remove one of them")
         found[match[1]] = path
     return found
 
@@ -214,7 +215,7 @@ def footage(
     pieces = [_pictures(entries[i:i + size], i) for i in range(0, len(entries), size)]
     pieces += [_video(p, take, _frames(keypoints, p.stem), boxes.pop(p.stem, None)) for take, p in enumerate(videos, 1)]
     for name, path in (keypoints | boxes).items():
-        _fault(path, f"belongs to nothing here, expected a picture {name}.jpg or the like, or a video", "rename or remove it")
+        fault(path, f"belongs to nothing here, expected a picture {name}.jpg or the like, or a video", "rename or remove it")
     return sorted(pieces, key=lambda piece: piece.name)
 
 # %% ../../nbs/24_pictures.ipynb #99b045b2
@@ -246,10 +247,10 @@ FETCH = "fetch the file that torchvision's documentation of DeepLabV3 names and 
 def _state(path):
     "Parameters by name"
     published = " or ".join(file for _, file in DEEPLABS.values())
-    if not path.is_file(): _fault(path, f"no such file, expected {published}", FETCH, FileNotFoundError)
+    if not path.is_file(): fault(path, f"no such file, expected {published}", FETCH, FileNotFoundError)
     try: state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e: _fault(path, f"not a whole file of weights ({_short(e)})", FETCH)
-    if not isinstance(state, dict): _fault(path, f"holds a {type(state).__name__}, expected parameters by name", FETCH)
+    except Exception as e: fault(path, f"not a whole file of weights ({_short(e)})", FETCH)
+    if not isinstance(state, dict): fault(path, f"holds a {type(state).__name__}, expected parameters by name", FETCH)
     return state
 
 # %% ../../nbs/24_pictures.ipynb #1a611dec
@@ -260,10 +261,10 @@ def deeplab(
     path = Path(weights)
     state = _state(path)
     name = next((name for name, (key, _) in DEEPLABS.items() if key in state), None)
-    if name is None: _fault(path, f"these are no weights of {', '.join(DEEPLABS)}", FETCH)
+    if name is None: fault(path, f"these are no weights of {', '.join(DEEPLABS)}", FETCH)
     model = getattr(segmentation, name)(weights=None, weights_backbone=None, aux_loss="aux_classifier.0.weight" in state)
     try: model.load_state_dict(state)
-    except RuntimeError as e: _fault(path, f"does not fit {name} with 21 classes ({' '.join(str(e).split())[:200]})", FETCH)
+    except RuntimeError as e: fault(path, f"does not fit {name} with 21 classes ({' '.join(str(e).split())[:200]})", FETCH)
     return model.eval()
 
 # %% ../../nbs/24_pictures.ipynb #04bb166e

@@ -16,6 +16,7 @@ import json, re
 import numpy as np
 from PIL import Image, ImageOps
 from .prepared import Footage, Shot, needs
+from .records import fault
 from .skeletons import JOINTS
 
 # %% ../../nbs/22_pose2d.ipynb #bc07679a
@@ -64,8 +65,6 @@ def box_around(
     return np.array([*(low + high) / 2, margin * (high - low).max()], np.float32)
 
 # %% ../../nbs/22_pose2d.ipynb #6bc35418
-def _fault(path, what, fix="copy or unpack it again", error=ValueError): raise error(f"{path}: {what}; {fix}") from None
-
 COPY, UNPACK, SAME = "copy the released file", "unpack the whole archive", "use pictures and labels of the same release"
 
 def _short(e): return (str(e).strip().splitlines() or [type(e).__name__])[0]
@@ -73,10 +72,10 @@ def _short(e): return (str(e).strip().splitlines() or [type(e).__name__])[0]
 # %% ../../nbs/22_pose2d.ipynb #a13a4163
 def _opened(path):
     "A picture file, upright, with all its pixels"
-    if not Path(path).is_file(): _fault(path, "no such file, expected a picture", error=FileNotFoundError)
+    if not Path(path).is_file(): fault(path, "no such file, expected a picture", error=FileNotFoundError)
     try:
         with Image.open(path) as f: return ImageOps.exif_transpose(f)
-    except Exception as e: _fault(path, f"not a whole picture ({_short(e)})")
+    except Exception as e: fault(path, f"not a whole picture ({_short(e)})")
 
 # %% ../../nbs/22_pose2d.ipynb #a1374135
 def read_picture(
@@ -84,7 +83,7 @@ def read_picture(
 )->np.ndarray: # (H, W, 3) uint8, RGB
     "A picture as it is meant to be seen"
     picture = _opened(path)
-    if picture.mode == "F": _fault(path, "has floating-point pixels, expected 8 or 16 bits", "save it as PNG or JPEG")
+    if picture.mode == "F": fault(path, "has floating-point pixels, expected 8 or 16 bits", "save it as PNG or JPEG")
     if picture.mode.startswith("I"): picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
     if picture.has_transparency_data:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture.convert("RGBA"))
@@ -108,7 +107,7 @@ def read_mask(
     if not Path(path).is_file(): return None
     mask = np.asarray(_opened(path).convert("L"))
     if mask.shape != tuple(shape[:2]):
-        _fault(path, f"is {mask.shape[1]} x {mask.shape[0]}, expected {shape[1]} x {shape[0]} as the picture has",
+        fault(path, f"is {mask.shape[1]} x {mask.shape[0]}, expected {shape[1]} x {shape[0]} as the picture has",
                "make the mask again from this picture")
     return (mask > mask.max() / 2).astype(np.uint8)
 
@@ -132,10 +131,10 @@ def label(
 )->Labelled:
     "A person from a dataset's own list of joints"
     name = Path(picture).name
-    if not np.isfinite(points[known]).all(): _fault(source, f"a joint of {name} is not a number, expected pixels")
+    if not np.isfinite(points[known]).all(): fault(source, f"a joint of {name} is not a number, expected pixels")
     box = box_around(points[known])
     if not box[2] > 4:
-        _fault(source, f"all joints of {name} lie within {box[2] / 1.2:.2g} px, expected pixels of the full picture",
+        fault(source, f"all joints of {name} lie within {box[2] / 1.2:.2g} px, expected pixels of the full picture",
                "if these are fractions of the picture, multiply them by its width and height")
     ours = to_ours(np.where(known[:, None], np.column_stack([points, weight]), 0), where).astype(np.float32)
     return Labelled(Path(picture), ours[:, :2], ours[:, 2], box)
@@ -165,7 +164,7 @@ def check_inside(
     "A `ValueError` if not one labelled joint is in the picture"
     x, y = joints_2d[confidence > 0].T
     if len(x) and not ((x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])).any():
-        _fault(path, f"none of its joints lies inside its {shape[1]} x {shape[0]} px, expected labels made for it", SAME)
+        fault(path, f"none of its joints lies inside its {shape[1]} x {shape[0]} px, expected labels made for it", SAME)
 
 # %% ../../nbs/22_pose2d.ipynb #73f31604
 def in_pieces(
@@ -191,9 +190,9 @@ def _mat(path, key, **how):
     "One variable of a MATLAB file"
     loadmat = needs("scipy.io", "h36m").loadmat
     try: content = loadmat(path, **how)
-    except NotImplementedError: _fault(path, "is a MATLAB 7.3 file, expected version 5 as released", COPY)
-    except Exception as e: _fault(path, f"not a whole MATLAB file ({_short(e)}), expected one with the variable '{key}'")
-    if key not in content: _fault(path, f"has no variable '{key}', only {sorted(k for k in content if k[0] != '_')}", COPY)
+    except NotImplementedError: fault(path, "is a MATLAB 7.3 file, expected version 5 as released", COPY)
+    except Exception as e: fault(path, f"not a whole MATLAB file ({_short(e)}), expected one with the variable '{key}'")
+    if key not in content: fault(path, f"has no variable '{key}', only {sorted(k for k in content if k[0] != '_')}", COPY)
     return content[key]
 
 # %% ../../nbs/22_pose2d.ipynb #40e02027
@@ -203,7 +202,7 @@ def lsp_joints(
     "All labels of the set; which set it is, the array's shape says and its flags confirm"
     joints = np.asarray(_mat(path, "joints"))
     if joints.shape[:2] not in ((3, 14), (14, 3), (14, 2)) or joints.ndim != 3 or not joints.size or joints.dtype.kind not in "fiu":
-        _fault(path, f"'joints' has shape {joints.shape}, expected (3, 14, N) for LSP or (14, 3, N) for LSPET", COPY)
+        fault(path, f"'joints' has shape {joints.shape}, expected (3, 14, N) for LSP or (14, 3, N) for LSPET", COPY)
     hides = joints.shape[0] == 3
     rows = joints.transpose(2, 1, 0) if hides else joints.transpose(2, 0, 1)
     points, flags = rows[..., :2] - 1.0, rows[..., 2:]
@@ -216,7 +215,7 @@ def _flags(path, flags, hides):
     "The third column as bool, if its mean fits the layout"
     mean, one, rule = flags.mean(), *(("hidden", "few") if hides else ("labelled", "most"))
     if not np.isin(flags, (0, 1)).all() or (mean > 0.5) == hides:
-        _fault(path, f"in this layout a flag of 1 says '{one}', expected 0 and 1 and {rule} of them 1, found a mean of {mean:.2f}",
+        fault(path, f"in this layout a flag of 1 says '{one}', expected 0 and 1 and {rule} of them 1, found a mean of {mean:.2f}",
                f"{COPY}; the flags of LSP and LSPET are opposite, so swap neither files nor flags")
     return flags == 1
 
@@ -225,7 +224,7 @@ def _lsp_folder(root, *names):
     "The folder with joints.mat"
     for folder in (Path(root), *(Path(root) / n for n in names)):
         if (folder / "joints.mat").is_file(): return folder
-    _fault(root, f"no joints.mat here nor in {' or '.join(names)}, expected the unpacked archive",
+    fault(root, f"no joints.mat here nor in {' or '.join(names)}, expected the unpacked archive",
            f"unpack it so that {Path(root) / names[0] / 'joints.mat'} exists", FileNotFoundError)
 
 # %% ../../nbs/22_pose2d.ipynb #a74a2560
@@ -238,9 +237,9 @@ def _numbered(folder, columns, n):
     "The pictures of these columns, by the number in their names"
     found = {int(p.stem[2:]): p for p in _in(folder, r"im\d+\.(jpg|png)").values()}
     if extra := [k for k in found if not 1 <= k <= n]:
-        _fault(found[extra[0]], f"has no labels, expected numbers 1 to {n} as joints.mat has {n} people", SAME)
+        fault(found[extra[0]], f"has no labels, expected numbers 1 to {n} as joints.mat has {n} people", SAME)
     if missing := [k + 1 for k in columns if k + 1 not in found]:
-        _fault(folder, f"{len(missing)} of {len(columns)} pictures are missing, the first is number {missing[0]}, "
+        fault(folder, f"{len(missing)} of {len(columns)} pictures are missing, the first is number {missing[0]}, "
                "expected im0001.jpg and so on", UNPACK, FileNotFoundError)
     return [found[k + 1] for k in columns]
 
@@ -248,7 +247,7 @@ def _numbered(folder, columns, n):
 def _sorted_all(folder, n):
     "All pictures of a folder, in the order of their names"
     found = list(_in(folder, r".*\.(jpg|png)").values())
-    if len(found) != n: _fault(folder, f"holds {len(found)} pictures, expected {n} as joints.mat has {n} people", UNPACK)
+    if len(found) != n: fault(folder, f"holds {len(found)} pictures, expected {n} as joints.mat has {n} people", UNPACK)
     return found
 
 # %% ../../nbs/22_pose2d.ipynb #d2faacf0
@@ -266,7 +265,7 @@ def lsp(
     file = folder / "joints.mat"
     points, known, behind = lsp_joints(file)
     columns = range(len(points))[PARTS[part]]
-    if not columns: _fault(file, f"has {len(points)} people and none in part '{part}', expected 2000", "copy the released file")
+    if not columns: fault(file, f"has {len(points)} people and none in part '{part}', expected 2000", "copy the released file")
     pictures = _numbered(folder / "images", columns, len(points))
     weight = np.where(behind, hidden, 1.0)
     return in_pieces([label(p, points[i], known[i], weight[i], FROM_LSP, file) for i, p in zip(columns, pictures)], file)
@@ -286,7 +285,7 @@ def lspet(
     n = len(points)
     pictures = _numbered(folder / "images", range(n), n) if (folder / "images").is_dir() else _sorted_all(folder, n)
     rows = [i for i in range(n) if known[i].sum() >= least]
-    if not rows: _fault(file, f"nobody has {least} labelled joints, expected some 10,000 people", "copy the released file")
+    if not rows: fault(file, f"nobody has {least} labelled joints, expected some 10,000 people", "copy the released file")
     return in_pieces([label(pictures[i], points[i], known[i], 1.0 - behind[i], FROM_LSP, file) for i in rows], file)
 
 # %% ../../nbs/22_pose2d.ipynb #59036d18
@@ -297,10 +296,10 @@ def _list(value):
 # %% ../../nbs/22_pose2d.ipynb #14bfd0c0
 def _cells(path, release, field, n):
     "One entry per picture"
-    if not hasattr(release, field): _fault(path, f"RELEASE has no field '{field}'", COPY)
+    if not hasattr(release, field): fault(path, f"RELEASE has no field '{field}'", COPY)
     value = getattr(release, field)
     cells = [value] if n == 1 else _list(value)
-    if len(cells) != n: _fault(path, f"RELEASE.{field} has {len(cells)} entries, expected {n} as annolist has", COPY)
+    if len(cells) != n: fault(path, f"RELEASE.{field} has {len(cells)} entries, expected {n} as annolist has", COPY)
     return cells
 
 # %% ../../nbs/22_pose2d.ipynb #7743381a
@@ -313,7 +312,7 @@ def mpii_points(
     for point in _list(getattr(getattr(rect, "annopoints", None), "point", None)):
         if any(np.size(getattr(point, field, ())) != 1 for field in ("id", "x", "y")): continue
         j = int(point.id)
-        if not 0 <= j < 16: _fault(source, f"a point has id {j}, expected 0 to 15", COPY)
+        if not 0 <= j < 16: fault(source, f"a point has id {j}, expected 0 to 15", COPY)
         points[j], known[j] = (float(point.x) - 1, float(point.y) - 1), True
         hidden[j] = _says_no(getattr(point, "is_visible", None))
     return points, known, hidden
@@ -329,14 +328,14 @@ def mpii_people(
 ): # iterator of (picture's name, annorect)
     "The people of the training pictures"
     annolist = _list(getattr(release, "annolist", None))
-    if not annolist: _fault(path, "RELEASE has no annolist, expected some 25,000 pictures", COPY)
+    if not annolist: fault(path, "RELEASE has no annolist, expected some 25,000 pictures", COPY)
     train, apart = (_cells(path, release, field, len(annolist)) for field in ("img_train", "single_person"))
     for entry, is_train, numbers in zip(annolist, train, apart):
         if not int(is_train): continue
         rects, name = _list(getattr(entry, "annorect", None)), str(entry.image.name)
         numbers = [int(k) for k in _list(numbers)] if single else range(1, len(rects) + 1)
         if wrong := [k for k in numbers if not 1 <= k <= len(rects)]:
-            _fault(path, f"single_person of {name} names person {wrong[0]}, expected 1 to {len(rects)}", COPY)
+            fault(path, f"single_person of {name} names person {wrong[0]}, expected 1 to {len(rects)}", COPY)
         yield from ((name, rects[k - 1]) for k in numbers)
 
 # %% ../../nbs/22_pose2d.ipynb #2816cc4b
@@ -345,13 +344,13 @@ def json_people(
 ): # iterator of (picture's name, points (16, 2) px from 0, known (16,) bool)
     "The people of a JSON file"
     try: people = json.loads(Path(path).read_text())
-    except ValueError as e: _fault(path, f"not a whole JSON file ({_short(e)})")
+    except ValueError as e: fault(path, f"not a whole JSON file ({_short(e)})")
     for i, person in enumerate(people if isinstance(people, list) else [None]):
         try: name, points, known = str(person["image"]), np.array(person["joints"], float), np.array(person["joints_vis"]) > 0
         except (TypeError, KeyError, ValueError) as e:
-            _fault(path, f"entry {i} is no labelled person ({_short(e)}), expected image, joints and joints_vis", TRAIN)
+            fault(path, f"entry {i} is no labelled person ({_short(e)}), expected image, joints and joints_vis", TRAIN)
         if points.shape != (16, 2) or known.shape != (16,):
-            _fault(path, f"entry {i} has {points.shape} joints and {known.shape} joints_vis, expected (16, 2) and (16,)", TRAIN)
+            fault(path, f"entry {i} has {points.shape} joints and {known.shape} joints_vis, expected (16, 2) and (16,)", TRAIN)
         yield name, points - 1, known
 
 TRAIN = "use train.json as published with HRNet or mmpose"
@@ -377,10 +376,10 @@ def mpii(
     "MPII Human Pose: the training pictures, whose joints are public"
     files, images = _mpii_files(root)
     if not files or images is None:
-        _fault(root, f"no {'pictures' if files else 'annotations'} here, expected mpii_human_pose_v1/images and {MAT}",
+        fault(root, f"no {'pictures' if files else 'annotations'} here, expected mpii_human_pose_v1/images and {MAT}",
                "unpack both archives here", FileNotFoundError)
     rows = [row for file in files for row in _mpii_rows(file, single, hidden) if row[2][_COMMON].sum() >= least]
-    if not rows: _fault(files[0], f"nobody has {least} labelled joints, expected thousands of people", COPY)
+    if not rows: fault(files[0], f"nobody has {least} labelled joints, expected thousands of people", COPY)
     names = _present(images, {name for name, *_ in rows})
     people = [label(images / name, *row, FROM_MPII, files[0]) for name, *row in sorted(rows, key=lambda row: row[0]) if name in names]
     return in_pieces(people, files[0])
@@ -402,5 +401,5 @@ def _present(images, names):
     "The names whose pictures are there; only three may be absent"
     there = {p.name for p in images.iterdir()}
     if missing := sorted(set(names) - there - set(NOT_RELEASED)):
-        _fault(images, f"{len(missing)} of {len(names)} pictures are missing, the first is {missing[0]}", UNPACK, FileNotFoundError)
+        fault(images, f"{len(missing)} of {len(names)} pictures are missing, the first is {missing[0]}", UNPACK, FileNotFoundError)
     return there.intersection(names)

@@ -4,18 +4,17 @@
 
 # %% auto #0
 __all__ = ['DATASETS', 'PAIRED', 'WILD', 'UNPAIRED', 'present', 'prepared_folder', 'own_folders', 'Joined', 'at_most',
-           'of_subjects', 'pose_data', 'check_name', 'pose_digest']
+           'of_subjects', 'at_hand', 'pose_data', 'check_name', 'pose_digest']
 
 # %% ../../nbs/29_pose_data.ipynb #5005af7a
 import hashlib, json, os
 from argparse import Namespace
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 import torch
 from torch import Tensor
-from .prepare import LIBRARY, prepare_pictures, prepare_poses
-from .prepared import INDEX, PER_ROW, PreparedPoses
+from .prepare import LIBRARY, load_poses, prepare_pictures, prepare_poses
+from .prepared import INDEX, PER_ROW, PreparedPoses, with_rows
 from .records import PoseData, PoseSet, cache_folder, load_tensors, random_fraction, tensor_fields
 from .rendered import check, rendered_people, trial_files
 
@@ -57,7 +56,7 @@ def own_folders(
 )->tuple: # (folder of Human3.6M, folders with 2D joints, folder of poses)
     "The prepared forms of a user's datasets"
     if not data_root: raise ValueError("data='human36m' needs data_root: a folder with human36m/, lsp/ or mpii/, and amass/ or cmu/ in it")
-    how = dict(size=224, quality=90, workers=os.cpu_count(), train_stride=train_stride, test_stride=test_stride)
+    how = dict(size=224, quality=90, workers=os.cpu_count(), deeplab=None, train_stride=train_stride, test_stride=test_stride)
     pictures = lambda name: prepared_folder(name, INDEX, prepare_pictures, data_root, cache, **how)
     names = [present(kind, data_root) for kind in (PAIRED, WILD, UNPAIRED)]
     return (pictures(names[0][0]), [pictures(name) for name in names[1]],
@@ -67,17 +66,14 @@ def own_folders(
 class Joined:
     "Several sets of prepared pictures as one"
     def __init__(self, sets):
-        self.sets, self.actions = sets, sets[0].actions
+        self.sets, self.actions, self.image_size = sets, sets[0].actions, sets[0].image_size
         vars(self).update({k: torch.cat([getattr(s, k) for s in sets]) for k in PER_ROW})
         self.which = torch.arange(len(sets)).repeat_interleave(torch.tensor([len(s) for s in sets]))
         self.row = torch.cat([torch.arange(len(s)) for s in sets])
 
     def __len__(self): return len(self.row)
 
-    def subset(self, index):
-        other = copy(self)
-        vars(other).update({k: getattr(self, k)[index] for k in (*PER_ROW, "which", "row")})
-        return other
+    def subset(self, index): return with_rows(self, (*PER_ROW, "which", "row"), index)
 
     def __getitem__(self, index)->PoseSet:
         which, row = self.which[index], self.row[index]
@@ -105,6 +101,14 @@ def of_subjects(
     return torch.isin(poses.subject, torch.tensor(subjects))
 
 # %% ../../nbs/29_pose_data.ipynb #2a62a0de
+def at_hand(
+    poses, # prepared pictures
+    most:float=1e9, # bytes to hold
+): # the pictures in memory, or `poses`
+    "Small pictures, few enough, as a `PoseSet`"
+    return poses[:] if 4 * len(poses) * poses.image_size ** 2 <= most else poses
+
+# %% ../../nbs/29_pose_data.ipynb #3562efe3
 def pose_data(
     data:str="rendered", # one of DATASETS
     data_root=None, # folder of the user's own files, where the data needs one
@@ -115,8 +119,8 @@ def pose_data(
     n_pairs:int=4000, # pictures with 3D joints; of the user's files, at most
     n_wild:int=4000, # pictures with 2D joints only; likewise
     n_test:int=2000, # evaluated pictures; likewise
-    n_library:int=4000, # poses without pictures
-    train_stride:int=5, # every which frame of Human3.6M's videos
+    n_library:int=4000, # poses without pictures; of a prepared folder, at most
+    train_stride:int=5, # every which frame of Human3.6M's videos; a prepared folder has its own
     test_stride:int=64, # the same for the evaluated ones
     validation:bool=False, # rendered people, cmu: `test` shows motion held out from training
     cache=None, # as for `cache_folder`
@@ -128,10 +132,10 @@ def pose_data(
     paired, wild, library = own_folders(data_root, train_stride, test_stride, n_library, cache)
     people = PreparedPoses(paired, image_size)
     return PoseData(
-        pairs=at_most(people, n_pairs, of_subjects(people, train_subjects)),
-        wild=at_most(Joined([PreparedPoses(f, image_size) for f in wild]), n_wild),
-        test=at_most(people, n_test, of_subjects(people, test_subjects)),
-        library=load_tensors(library / LIBRARY)[0]["joints"][:n_library])
+        pairs=at_hand(at_most(people, n_pairs, of_subjects(people, train_subjects))),
+        wild=at_hand(at_most(Joined([PreparedPoses(f, image_size) for f in wild]), n_wild)),
+        test=at_hand(at_most(people, n_test, of_subjects(people, test_subjects))),
+        library=load_poses(library)[:n_library])
 
 def check_name(data):
     if data not in DATASETS: raise ValueError(f"data {data!r}: expected one of {', '.join(DATASETS)}")

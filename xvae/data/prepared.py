@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SHAPES', 'ROW', 'ABOUT', 'FORMAT', 'INDEX', 'PER_ROW', 'Shot', 'Footage', 'needs', 'crop', 'crop_mask', 'check_shot',
            'labels', 'encoded', 'store', 'add_shot', 'fill', 'make_part', 'plain', 'fingerprint', 'part_path',
-           'read_part', 'state', 'listing', 'is_complete', 'write_index', 'PreparedPoses', 'read_pictures',
+           'read_part', 'state', 'listing', 'is_complete', 'write_index', 'with_rows', 'PreparedPoses', 'read_pictures',
            'start_worker', 'make_parts', 'make_all', 'alone', 'prepare']
 
 # %% ../../nbs/20_prepared.ipynb #b47332c0
@@ -300,6 +300,17 @@ def write_index(
 # %% ../../nbs/20_prepared.ipynb #3e947630
 PER_ROW = ("joints", "joints_2d", "confidence", "subject", "action", "take", "camera")
 
+def with_rows(
+    poses, # prepared pictures
+    names:tuple, # of its tensors that have a row for each picture
+    index, # a slice, a mask or a tensor of positions
+): # of the same type
+    "A copy with some of the rows; no picture is read"
+    other = copy(poses)
+    vars(other).update({k: getattr(poses, k)[index] for k in names})
+    return other
+
+# %% ../../nbs/20_prepared.ipynb #c348c680
 class PreparedPoses:
     "Prepared pictures, read when rows are asked for; the labels are in memory, under the names that `PoseSet` has for them"
     def __init__(self,
@@ -320,9 +331,7 @@ class PreparedPoses:
         index, # a slice, a mask or a tensor of positions
     ):
         "The same with some of the rows"
-        other = copy(self)
-        vars(other).update({k: getattr(self, k)[index] for k in (*PER_ROW, "where", "part")})
-        return other
+        return with_rows(self, (*PER_ROW, "where", "part"), index)
 
     def resized(self,
         size:int, # px, at most the stored size

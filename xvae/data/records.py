@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['tensor_fields', 'PoseSet', 'PoseData', 'random_fraction', 'save_tensors', 'load_tensors', 'save_set', 'load_set',
-           'cache_folder', 'digest', 'kept']
+           'fault', 'cache_folder', 'digest', 'kept']
 
 # %% ../../nbs/10_records.ipynb #a4ecfdfb
 from dataclasses import dataclass, fields, replace
@@ -104,6 +104,16 @@ def load_set(
     "Read a set from one file"
     tensors, names = load_tensors(path)
     return kind(**tensors, **{k: tuple(v) for k, v in names.items()})
+
+# %% ../../nbs/10_records.ipynb #dd6b206d
+def fault(
+    source, # the file, and where in it
+    what:str, # what is wrong, and what was expected
+    fix:str="copy or unpack the file again", # what to do
+    error:type=ValueError,
+):
+    "Raise an error about a file"
+    raise error(f"{source}: {what}; {fix}") from None
 
 # %% ../../nbs/10_records.ipynb #23f79200
 def cache_folder(

@@ -18,7 +18,7 @@ from ..data.pose_data import pose_data, pose_digest
 from ..data.records import PoseData, PoseSet, random_fraction
 from ..data.skeletons import MIRROR
 from ..gaussians import kl_to_prior
-from ..losses import Weights
+from ..losses import HasWeights
 from ..metrics import action_mean, frame_mean, mpjpe, n_mpjpe, pa_mpjpe, pck3d, procrustes_mean
 from ..models import CrossModalVAE, Encoded, SourceVAE, TargetVAE
 from ..networks import ConvDecoder, ResNetEncoder, mlp
@@ -26,7 +26,7 @@ from ..training import Batch, target_steps, tensor_targets, train
 
 # %% ../../nbs/40_pose.ipynb #9348171a
 @dataclass(frozen=True)
-class PoseSettings:
+class PoseSettings(HasWeights):
     "All that determines a run of the pose task, but its seed"
     data:str = "rendered" # name of the dataset
     motion:str = "procedural" # what moves the rendered people: "procedural" or "cmu"
@@ -67,9 +67,6 @@ class PoseSettings:
     augment:bool = True # colour noise and mirroring
     colour_noise:float = 0.4 # largest relative change of a channel
     bf16:bool = False # forward passes in bfloat16
-
-    def weights(self)->Weights:
-        return Weights(**{k: getattr(self, k) for k in Weights.__dataclass_fields__})
 
 # %% ../../nbs/40_pose.ipynb #9c420eb1
 def supervised_only(

@@ -18,14 +18,14 @@ from ..data.records import random_fraction
 from ..data.shoev2 import release, shoev2
 from ..data.sketches import UNITS as MEASURES
 from ..data.sketches import SketchSet, SketchSplit, human_score, mean_sketch, nearest_photo_sketch, score, split_photos, to_distance
-from ..losses import Weights
+from ..losses import HasWeights
 from ..models import CrossModalVAE, SourceVAE, TargetVAE
 from ..networks import ConvDecoder, ResNetEncoder
 from ..training import Batch, target_steps, tensor_targets, train
 
 # %% ../../nbs/41_sketch.ipynb #bc67bc7e
 @dataclass(frozen=True)
-class SketchSettings:
+class SketchSettings(HasWeights):
     "All that determines a run of the sketch task, but its seed"
     data:str = "drawn_shoes" # name of the dataset
     data_digest:str = "" # digest of the user's own files, if any were read
@@ -53,9 +53,6 @@ class SketchSettings:
     lr:float = 2e-3 # peak learning rate of Adam
     schedule:str = "cosine" # see `learning_rate`
     bf16:bool = False # forward passes in bfloat16
-
-    def weights(self)->Weights:
-        return Weights(**{k: getattr(self, k) for k in Weights.__dataclass_fields__})
 
 METHODS = dict(ours=lambda s: s, without_td=lambda s: replace(s, td=False))
 
