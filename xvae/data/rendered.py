@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['CLIP_FRAMES', 'WARDROBE', 'SOURCES', 'MOTIONS', 'uniforms', 'Motion', 'procedural_motion', 'cmu_directions', 'turned',
            'cmu_motion', 'outfit', 'studio_look', 'on_floor', 'studio_cameras', 'crop_box', 'in_crop', 'Plan', 'plan',
-           'played', 'studio_set', 'one_thread_each', 'draw', 'random_bodies', 'rough', 'wild_set', 'pose_library',
-           'rendered_people', 'check', 'trial_files', 'save_poses', 'load_poses', 'plot_people']
+           'played', 'in_studio', 'studio_set', 'one_thread_each', 'draw', 'random_bodies', 'rough', 'wild_set',
+           'stranger_set', 'pose_library', 'rendered_people', 'check', 'trial_files', 'save_poses', 'load_poses',
+           'strangers', 'plot_people']
 
 # %% ../../nbs/16_rendered.ipynb #8e8b73bb
 from collections.abc import Callable
@@ -185,6 +186,26 @@ def played(
     return joints
 
 # %% ../../nbs/16_rendered.ipynb #93f0d02b
+def in_studio(
+    p:Plan, # N samples: whose studio, which camera
+    bodies:Tensor, # (N, 17, 3) mm, pelvis at the origin, world, z up
+    place:Tensor, # (N, 2) uniform random numbers: where on the floor
+    look:Look, # N looks
+    actions:tuple, # names
+    size:int, # pixels a side
+    device=None, # where to draw
+)->PoseSet:
+    "Pictures of bodies in the studios, with 3D joints, 2D joints and exact masks"
+    world = on_floor(bodies) + torch.cat([1200 * place - 600, torch.zeros(len(place), 1)], 1)[:, None]
+    R, position = (torch.cat(c) for c in zip(*(studio_cameras(s) for s in range(max(SUBJECTS) + 1))))
+    joints = to_camera(world, R[4 * p.subject + p.camera], position[4 * p.subject + p.camera])
+    box, n = crop_box(joints), len(joints)
+    room = uniforms(4, STUDIO_NUMBERS, WARDROBE, 2)[p.camera]
+    images, masks = draw(joints, look, box, studio(joints, box, room), size, device)
+    return PoseSet(images, masks, joints - joints[:, :1], in_crop(joints, box), torch.ones(n, 17),
+        p.subject, p.action, p.take, p.camera, look.factors(), tuple(actions), FACTORS)
+
+# %% ../../nbs/16_rendered.ipynb #5d2a1c07
 def studio_set(
     n:int, # how many samples
     subjects:tuple, # who is in it
@@ -194,18 +215,9 @@ def studio_set(
     part:int, # which part of it
     device=None, # where to draw
 )->PoseSet:
-    "Subjects in their studios: 3D joints, 2D joints and exact masks"
-    p = plan(n, subjects, len(motion.actions))
-    u = uniforms(n, 6, seed, part)
-    world = on_floor(played(p, motion)) + torch.cat([1200 * u[:, :2] - 600, torch.zeros(n, 1)], 1)[:, None]
-    R, position = (torch.cat(c) for c in zip(*(studio_cameras(s) for s in range(max(SUBJECTS) + 1))))
-    joints = to_camera(world, R[4 * p.subject + p.camera], position[4 * p.subject + p.camera])
-    box = crop_box(joints)
-    room = uniforms(4, STUDIO_NUMBERS, WARDROBE, 2)[p.camera]
-    look = studio_look(p.subject, u[:, 2:])
-    images, masks = draw(joints, look, box, studio(joints, box, room), size, device)
-    return PoseSet(images, masks, joints - joints[:, :1], in_crop(joints, box), torch.ones(n, 17),
-        p.subject, p.action, p.take, p.camera, look.factors(), tuple(motion.actions), FACTORS)
+    "Subjects in their studios and outfits"
+    p, u = plan(n, subjects, len(motion.actions)), uniforms(n, 6, seed, part)
+    return in_studio(p, played(p, motion), u[:, :2], studio_look(p.subject, u[:, 2:]), motion.actions, size, device)
 
 # %% ../../nbs/16_rendered.ipynb #83796fe3
 @contextmanager
@@ -273,6 +285,22 @@ def wild_set(
     return PoseSet(images, rough(masks, faults), torch.full((n, 17, 3), math.nan), in_crop(joints, box), confidence,
         *(zero.clone() for _ in range(4)), look.factors(), ("anything",), FACTORS)
 
+# %% ../../nbs/16_rendered.ipynb #c0e47d19
+def stranger_set(
+    n:int, # how many samples
+    subjects:tuple, # whose motion and studios
+    motion:Motion, # how they move
+    size:int, # pixels a side
+    seed:int, # of the data set
+    device=None, # where to draw
+)->PoseSet:
+    "A studio set in which nobody is seen twice"
+    p = plan(n, subjects, len(motion.actions))
+    bodies, place, looks = uniforms(n, 14 + LOOK_NUMBERS, seed, 5).split([12, 2, LOOK_NUMBERS], 1)
+    bodies = random_bodies(directions(played(p, motion)), bodies)
+    people = in_studio(p, bodies, place, random_look(looks), motion.actions, size, device)
+    return replace(people, subject=torch.zeros_like(p.subject))
+
 # %% ../../nbs/16_rendered.ipynb #5b409883
 def pose_library(
     n:int, # how many poses
@@ -337,6 +365,26 @@ def trial_files(root):
 
 def save_poses(path, poses): save_tensors(path, dict(joints=poses))
 def load_poses(path): return load_tensors(path)[0]["joints"]
+
+# %% ../../nbs/16_rendered.ipynb #6be8f42d
+def strangers(
+    n:int=1000, # how many
+    motion:str="procedural", # how they move, see `rendered_people`
+    data_root=None, # with motion="cmu": a folder of CMU trials
+    image_size:int=48, # pixels a side
+    test_subjects:tuple=(9, 11), # whose motion and studios
+    seed:int=0, # of the data set
+    cache=None, # see `rendered_people`
+    validation:bool=False, # with motion="cmu": they move as in the validation trials
+    device=None, # where to draw; the CPU if none
+)->PoseSet: # `factors` says what they look like
+    "People never seen in training, each in random clothes, from the cache if they are there"
+    check(motion, data_root, (), test_subjects)
+    held_out = "validation" if validation else "test"
+    how = lambda: cmu_motion(data_root, held_out, seed) if motion == "cmu" else procedural_motion(seed)
+    settings = dict(part="strangers", motion=motion, seed=seed, trials=trial_files(data_root) if motion == "cmu" else [], size=image_size,
+        device=torch.device(device or "cpu").type, n=n, subjects=test_subjects, trials_of=held_out)
+    return kept(cache_folder(cache), settings, SOURCES, lambda: stranger_set(n, test_subjects, how(), image_size, seed, device))
 
 # %% ../../nbs/16_rendered.ipynb #8fc9d0aa
 def plot_people(

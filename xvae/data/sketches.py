@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['load_sketches', 'REACH', 'INK', 'LEVEL', 'UNITS', 'SketchSet', 'plot_pairs', 'SketchSplit', 'split_photos',
            'stroke_distance', 'to_distance', 'to_strokes', 'distance_rmse', 'boundary_f', 'chamfer', 'ink_ratio',
-           'redraw', 'sharpness', 'ghosting', 'score', 'human_score', 'mean_sketch', 'nearest_photo_sketch']
+           'redraw', 'sharpness', 'ghosting', 'score', 'human_score', 'mean_sketch', 'nearest_photo_sketch', 'mixture']
 
 # %% ../../nbs/30_sketches.ipynb #84abf7bd
 from dataclasses import dataclass, replace
@@ -284,3 +284,60 @@ def nearest_photo_sketch(
     nearest = torch.cdist(small(data), small(train)).argmin(1)
     first = (train.photo == nearest[:, None]).float().argmax(1)
     return to_distance(train.sketches[first])
+
+# %% ../../nbs/30_sketches.ipynb #e1cee44c
+def _weights(members, pred):
+    "Weights (N, k) of the mixtures of members (N, k, D) that come nearest to pred (N, D)"
+    nnls = needs("scipy.optimize", "reproduce").nnls
+    rows = torch.nn.functional.pad((members - pred[:, None]).double(), (0, 1), value=1.0)
+    q, r = torch.linalg.qr(rows.mT)
+    v = torch.stack([torch.from_numpy(nnls(*x)[0]) for x in zip(r.cpu().numpy(), q[:, -1].cpu().numpy())])
+    return (v / v.sum(1, keepdim=True)).to(pred)
+
+# %% ../../nbs/30_sketches.ipynb #615b5bec
+def _mix(pred, train, which):
+    "The nearest mixtures (N, D) of the members train[which], and what they leave (N,)"
+    members = train[which]
+    mix = (_weights(members, pred)[:, None] @ members)[:, 0]
+    return mix, ((pred - mix) ** 2).sum(1)
+
+def _add(pred, train, which, square, product):
+    "One more member for each mixture"
+    mix, _ = _mix(pred, train, which)
+    onto, norm = mix @ train.T, (mix * mix).sum(1, keepdim=True)
+    along = product - onto - (pred * mix).sum(1, keepdim=True) + norm # (pred - mix) . (train - mix)
+    length = (square - 2 * onto + norm).clamp(min=1e-6) # |train - mix|^2
+    step = (along / length).clamp(0, 1)
+    return torch.cat([which, (step * (2 * along - step * length)).argmax(1, keepdim=True)], 1)
+
+# %% ../../nbs/30_sketches.ipynb #55f1b8b5
+def _members(pred, train, k):
+    "Which k training maps are mixed (N, k)"
+    known = (train * train).sum(1), pred @ train.T
+    which = (known[0] - 2 * known[1]).argmin(1, keepdim=True)
+    for n in range(2, k + 1):
+        which = _add(pred, train, which, *known)
+        for _ in range(n):
+            other = _add(pred, train, which[:, 1:], *known)
+            less = _mix(pred, train, other)[1] < _mix(pred, train, which)[1]
+            which = torch.where(less[:, None], other, which.roll(-1, 1))
+    return which
+
+# %% ../../nbs/30_sketches.ipynb #a8ca3434
+def mixture(
+    pred:Tensor, # (N, S, S) distance maps
+    train:Tensor, # (n, S, S) distance maps of training sketches
+    k:int=3, # sketches in a mixture, at most
+    at_once:int=64, # how many of pred; bounds the memory
+)->dict: # explained (N,), NaN where a map has NaN; weights (N, k) and which (N, k) training maps, the heaviest first
+    "How much of each map is a mixture of k training sketches"
+    if pred.shape[1:] != train.shape[1:]: raise ValueError(f"train has maps of {tuple(train.shape[1:])}: expected {tuple(pred.shape[1:])}")
+    if not 1 <= k <= len(train): raise ValueError(f"k is {k}: expected 1 to {len(train)}, the number of training maps")
+    t, parts = train.flatten(1), []
+    for p in pred.flatten(1).split(at_once):
+        there = p.nan_to_num()
+        which = _members(there, t, k)
+        weights, order = _weights(t[which], there).sort(descending=True)
+        explained = 1 - _mix(there, t, which)[1] / ((p - t.mean(0)) ** 2).sum(1)
+        parts.append((explained, weights, which.gather(1, order)))
+    return dict(zip(("explained", "weights", "which"), map(torch.cat, zip(*parts))))

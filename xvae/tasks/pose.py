@@ -75,7 +75,8 @@ def supervised_only(
     "The same run with L_sup and the 2D loss alone"
     return replace(s, vae_x=0.0, vae_y=0.0, cross=0.0)
 
-METHODS = dict(ours=lambda s: s, supervised_only=supervised_only)
+METHODS = dict(ours=lambda s: s, supervised_only=supervised_only, without_cross=lambda s: replace(s, cross=0.0),
+    without_unpaired=lambda s: replace(s, m_most=0))
 
 # %% ../../nbs/40_pose.ipynb #1bccc402
 def asked(function, s): return {k: getattr(s, k) for k in signature(function).parameters if hasattr(s, k)}
@@ -250,6 +251,7 @@ def mean_pose_metrics(
     s:PoseSettings, # whose `fraction` of the pairs to average
     data:PoseData, # from `load_data`
     seed:int=0, # of the fraction
+    device="cpu", # not needed here
 )->dict: # as `pose_metrics`
     "MPJPE of predicting the mean training pose, PA-MPJPE of predicting the Procrustes mean"
     joints = used_pairs(s, data, seed).joints
@@ -266,6 +268,7 @@ build, extra_loss = PoseModel, pose_extra
 def evaluate(
     model:PoseModel, # trained
     data:PoseData, # from `load_data`
+    s:PoseSettings|None=None, # not needed here
 )->dict: # name: value, in UNITS
     "A trained model on the evaluated pictures"
     return pose_metrics(predict(model, data.test), data.test)
