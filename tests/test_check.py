@@ -1,14 +1,17 @@
 "The table of expected and found: fine on fixtures, and never at a loss on damaged ones"
-import shutil
+import shutil, sys
 import h5py, numpy as np, pytest
+from PIL import Image
 from scipy.io import loadmat, savemat
 from xvae.data import check as module
 from xvae.data.check import CHECKS, Finding, check, checks, main, table
 from xvae.data.fixtures import CAMERAS, write_cdf, write_fixture
+from xvae.data.shoev2 import FORMS
 from conftest import run
 
 SMALL = dict(human36m=dict(subjects=(1, 9, 11), actions=("Directions",), frames=3), human36m_mmpose=dict(subjects=(1,), actions=("WalkDog",)),
-             lsp=dict(n=8), lspet=dict(n=8), mpii={}, amass=dict(seconds=0.5), cmu=dict(frames=60), pictures=dict(frames=3))
+             lsp=dict(n=8), lspet=dict(n=8), mpii={}, amass=dict(seconds=0.5), cmu=dict(frames=60), pictures=dict(frames=3),
+             shoev2={})
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
@@ -27,7 +30,7 @@ def test_fixtures_are_fine(store, name):
     findings = check("human36m" if "mmpose" in name else name, store/name, part=True, every=1)
     assert len(findings) > 3 and not different(findings), table(different(findings))
 
-@pytest.mark.parametrize("name", ["human36m", "lsp", "lspet", "mpii", "amass"])
+@pytest.mark.parametrize("name", ["human36m", "lsp", "lspet", "mpii", "amass", "shoev2"])
 def test_a_part_is_not_the_whole(store, name):
     bad = different(check(name, store))
     assert bad and all(f.remedy for f in bad)
@@ -64,6 +67,10 @@ def flags(root):
 
 def other_joints(root): path = first(root, "joints.mat"); savemat(path, dict(joints=loadmat(path)["joints"][:, :13]))
 
+def as_black_squares(root):
+    "SVG to PNG by a tool that forgets the white of the paper"
+    for path in root.rglob("*.svg"): Image.new("RGB", (256, 256)).save(path.with_suffix(".png")); path.unlink()
+
 DAMAGES = {
     "human36m: pose cut off": ("human36m", lambda r: cut(first(r, "D3_Positions_mono/Directions*.cdf"))),
     "human36m: D2 cut off": ("human36m", lambda r: cut(first(r, "D2_Positions/Directions*.cdf"))),
@@ -90,7 +97,11 @@ DAMAGES = {
     "cmu: bvh cut off": ("cmu", lambda r: cut(first(r, "*.bvh"), 500)),
     "pictures: JSON cut off": ("pictures", lambda r: cut(first(r, "anna*.json"), 20)), "pictures: video cut off": ("pictures", lambda r: cut(first(r, "*.mp4"))),
     "pictures: mask of another size": ("pictures", lambda r: shutil.copy(r/"masks/run_000000000000.png", r/"masks/anna.png")),
-    "pictures: nothing": ("pictures", lambda r: [p.unlink() for p in r.rglob("*.*")])}
+    "pictures: nothing": ("pictures", lambda r: [p.unlink() for p in r.rglob("*.*")]),
+    "shoev2: list gone": ("shoev2", lambda r: (r/"sketch_test.txt").unlink()), "shoev2: list cut off": ("shoev2", lambda r: cut(r/"photo_train.txt", 30)),
+    "shoev2: photo cut off": ("shoev2", lambda r: cut(first(r, "ShoeV2_photo/*.png"))), "shoev2: photos gone": ("shoev2", lambda r: shutil.rmtree(r/"ShoeV2_photo")),
+    "shoev2: sketch gone": ("shoev2", lambda r: first(r, "ShoeV2_sketch/*.svg").unlink()), "shoev2: sketch cut off": ("shoev2", lambda r: cut(first(r, "*.svg"), 80)),
+    "shoev2: sketches without alpha": ("shoev2", as_black_squares), "shoev2: on both sides": ("shoev2", lambda r: shutil.copy(r/"photo_train.txt", r/"photo_test.txt"))}
 
 @pytest.mark.parametrize("what", DAMAGES)
 def test_damage_is_a_finding(copy, what):
@@ -120,14 +131,27 @@ def test_shifted_takes(tmp_path):
     stored, _, _, moved, *_ = shifted.found.replace(",", "").split()
     assert float(moved) > 0.9 > float(stored)
 
+@pytest.mark.parametrize("form", FORMS)
+def test_every_layout_of_shoev2(tmp_path, capsys, form):
+    write_fixture("shoev2", tmp_path, form=form)
+    assert main(["shoev2", "--root", str(tmp_path), "--part", "--every", "1"]) == 0
+    assert "shoev2: nothing differs" in capsys.readouterr().out
+
+def test_numbers_without_the_package(store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    findings = check("shoev2", store, part=True)
+    assert "every photo has a sketch" in {f.what for f in findings}
+    (f,) = different(findings)
+    assert 'pip install "xvae[openmoji]"' in f.remedy
+
 def test_command_line(store):
     done = run("python", "-m", "xvae.data.check", "lsp", "--root", store/"lsp")
     assert done.returncode == 1 and "2,000" in done.stdout and "unpack" in done.stdout
 
 def test_all(store, tmp_path, capsys):
-    for name in ("lsp", "cmu"): shutil.copytree(store/name, tmp_path/name)
+    for name in ("lsp", "cmu", "shoev2"): shutil.copytree(store/name, tmp_path/name)
     assert main(["all", "--root", str(tmp_path), "--part"]) == 0
-    assert capsys.readouterr().out.count("nothing differs") == 2
+    assert capsys.readouterr().out.count("nothing differs") == 3
     assert main(["all", "--root", str(tmp_path/"lsp")]) == 1
     assert "no dataset here" in capsys.readouterr().out
 

@@ -167,7 +167,7 @@ def test_two_measures_of_one_arm():
 def test_numbers_of_runs():
     "Kept beside the runs, they are judged like the others; a run may lack some"
     frame = pd.concat([runs([50, 51, 52], "pa_mpjpe", "ours"), runs([50, 51, 52], "mpjpe", "ours")])
-    numbers = {i: dict(pose_from_z_t=0.8 + 0.01 * k, appearance_from_z_t=0.3) for k, i in enumerate(frame.run_id.unique())}
+    numbers = {i: dict(pose_z_t=0.8 + 0.01 * k, appearance_z_t=0.3) for k, i in enumerate(frame.run_id.unique())}
     table = verdicts([frame, number_rows(frame, numbers)], (C6,))
     assert table.verdict.tolist()[:3] == ["reproduced", "not reproduced", "not measured"] and table.n_seeds.tolist()[:3] == [3, 3, 0]
 

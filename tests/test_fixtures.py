@@ -1,7 +1,8 @@
 "Each fixture, read by its reader, gives back what is known of it"
 import numpy as np, pytest, torch
-from xvae.data import amass, cmu, human36m, pictures, pose2d
+from xvae.data import amass, cmu, human36m, pictures, pose2d, shoev2
 from xvae.data.fixtures import FIXTURES, cells, known, known_file, read_slate, write_fixture
+from xvae.data.sketches import INK, boundary_f
 from xvae.data.skeletons import LSP14, bone_lengths, subject_lengths
 from conftest import check
 
@@ -146,6 +147,18 @@ def test_pictures(out):
     same(shots["anna.jpg"].mask, truth["anna.jpg"]["mask"], 0)
     same(cells(shots["run 2"].mask), truth["run 2"]["mask"], 1e-6)
     assert shots["run 5"].mask is None and shots["emil.jpg"].box[2] == 320
+
+@pytest.mark.parametrize("form", shoev2.FORMS)
+def test_shoev2(out, form):
+    write_fixture("shoev2", out/form, form=form)
+    truth = known("shoev2", out/form)
+    for tested, data in enumerate(shoev2.shoev2(out/form, 64, cache=False)):
+        assert set(data.names) == {k for k, t in truth.items() if "colour" in t and t["test"] == tested}
+        for i, name in enumerate(data.names):
+            assert (data.photos[i, :, 44, 32] == truth[name]["colour"]).all()
+            ink = torch.stack([t["ink"] for k, t in truth.items() if k.startswith(f"{name}_")]).float()
+            true = torch.nn.functional.max_pool2d(ink, 4) > 0
+            assert boundary_f(data.sketches[data.photo == i] >= INK, true, 1).min() > 0.98
 
 def test_whole_or_not_at_all(tmp_path, monkeypatch):
     def broken(folder): (folder/"half").write_text(""); raise RuntimeError("stop")

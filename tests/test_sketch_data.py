@@ -1,4 +1,4 @@
-"OpenMoji and QMUL-Shoe-V2: what the notebooks don't show of damaged copies, hostile files, the cache and missing packages"
+"OpenMoji and QMUL-Shoe-V2: what the notebooks don't show of damaged copies, hostile files, the cache and missing packages; mixtures"
 import os, pickle, random, shutil, subprocess, sys
 from importlib.metadata import PackageNotFoundError
 from io import BytesIO
@@ -7,7 +7,9 @@ import numpy as np, pytest, torch
 from PIL import Image
 from xvae.data.openmoji import SUBSETS, TONES, codes_of, openmoji, spread
 from xvae.data.shoev2 import CANVAS, FORMS, Stage, check_shoev2, array_of, draw_strokes, ink_of, read_coordinates, shoev2, shrink, write_shoev2
-from xvae.data.sketches import INK
+from xvae.data.fixtures import write_fixture
+from xvae.data.sketches import INK, mixture
+from xvae.tasks.sketch import SketchSettings, data_digest, load_data
 
 FIRST, LAST = "1031000079", f"{1031000079 + 9 * 7919}" # photos to train on; the one with index 4 is tested
 TESTED = f"{1031000079 + 4 * 7919}"
@@ -169,6 +171,32 @@ def test_svg_before_png(copy):
     for p in (root/"ShoeV2_sketch").glob("*.svg"): (root/f"ShoeV2_sketch_png/{p.stem}.png").write_bytes(b"not even a picture")
     assert len(shoev2(root, 16, cache=False).train) == 9
 
+def test_without_lists(copy):
+    "Where folders say who is tested, lists are not needed"
+    root = copy("cyclegan")
+    for path in root.glob("*.txt"): path.unlink()
+    assert shoev2(root, 16, cache=False).test.names == (TESTED,)
+
+def chair(name): return name.replace("ShoeV2", "ChairV2").replace("10310", "99_10-") # ids with _ and -
+
+@pytest.mark.parametrize("form", ["png", "coordinates"])
+def test_chairs(copy, form):
+    "Chair-V2 has other folders, and underscores and hyphens in its ids"
+    root = copy(form)
+    if form == "coordinates": stored(root, lambda s: {chair(k): v for k, v in s.items()})
+    for path in root.glob("*.txt"): path.write_text(chair(path.read_text()))
+    for path in sorted(root.rglob("*"), reverse=True): path.rename(path.with_name(chair(path.name)))
+    train, test = shoev2(root, 16, cache=False)
+    assert test.names == (chair(TESTED),) and len(train) == 9 and len(train.sketches) == 32
+
+@pytest.mark.parametrize("form", ["png", "coordinates"])
+def test_task(tmp_path, monkeypatch, form):
+    "The sketch task takes the folder of the copies, or the copy itself"
+    monkeypatch.setenv("XVAE_CACHE", str(tmp_path/"cache"))
+    copy, s = write_fixture("shoev2", tmp_path/"COPIES", form=form), SketchSettings(data="shoev2", image_size=32)
+    for root in (copy.parent, copy): assert [len(part) for part in load_data(s, root)] == [9, 1]
+    assert data_digest(s, copy) == data_digest(s, copy.parent) != ""
+
 def test_checker(copies, copy):
     "Only the numbers of a made-up copy are not those of the release note; damage of names and pictures is told, not raised"
     ok = lambda root, **how: {what: good for what, _, _, good, _ in check_shoev2(root, every=1, **how)}
@@ -178,7 +206,7 @@ def test_checker(copies, copy):
     root = copy("png")
     on_both_sides(root); one_sketch_lost(root); half_black(root); cut_off_photo(root)
     found = {w for w, good in ok(root, part=True).items() if good is False}
-    assert found == {"no photo is on both sides", "every listed sketch is there", "every 1th picture", "ink of these sketches"}
+    assert found == {"no photo is on both sides", "every listed sketch is there", "pictures, all", "ink of these sketches"}
 
 def test_cache(copy, tmp_path):
     "Read once; again when a file has changed or what is kept is damaged"
@@ -268,6 +296,30 @@ def test_no_skin_on_both_sides(monkeypatch):
     assert max(torch.bincount(train.factors[:, 0].long())) == 3
 
 def test_spread(): assert spread(torch.tensor([3] * 100), 12).diff().min() >= 8
+
+# Mixtures
+
+def test_mixture_of_equals():
+    "Members that are there twice, fewer maps than pixels and more, one map, any scale"
+    torch.manual_seed(0)
+    for n, size in ((2, 8), (200, 8), (50, 4)):
+        train = torch.rand(n, size, size)
+        train = torch.cat([train, train])
+        found = mixture(0.7 * train[:1] + 0.3 * train[1:2], train, 2)
+        assert found["explained"] > 1 - 1e-5 and (found["which"] % n).tolist() == [[0, 1]]
+        assert torch.allclose(found["weights"], torch.tensor([[0.7, 0.3]]), atol=1e-3)
+        more = mixture(train[:3], train, min(4, 2 * n))
+        assert (more["explained"] > 1 - 1e-5).all() and torch.allclose(more["weights"].sum(1), torch.ones(len(more["weights"])))
+
+def test_mixture_of_more():
+    "Never worse with more members or more maps, and the same whatever is asked at once"
+    torch.manual_seed(1)
+    train, pred = torch.rand(40, 6, 6), torch.rand(30, 6, 6)
+    shares = torch.stack([mixture(pred, train, k)["explained"] for k in (1, 2, 3, 5)])
+    assert (shares.diff(dim=0) > -1e-5).all() and (shares < 1).all()
+    for name, value in mixture(pred, train, 3, at_once=7).items(): assert torch.allclose(value, mixture(pred, train, 3)[name], atol=1e-5)
+    weights = mixture(pred, train, 5)["weights"]
+    assert (weights >= 0).all() and (weights.diff(dim=1) <= 0).all()
 
 # Packages
 

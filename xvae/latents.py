@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PROBES', 'wasserstein', 'symmetric_kl', 'mismatched', 'rows', 'found', 'all_finite', 'alignment', 'reader', 'splits',
-           'guesses', 'r2', 'probe', 'swap_grid', 'Swap', 'swapped', 'interpolate', 'line', 'decode_targets',
+           'guesses', 'r2', 'probe', 'swap_grid', 'Swap', 'swapped', 'line', 'interpolate', 'decode_targets',
            'prior_samples', 'posterior_samples', 'best_of_k', 'coverage', 'spread_error']
 
 # %% ../nbs/07_latents.ipynb #918bbbd1
@@ -41,6 +41,7 @@ def mismatched(
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     return torch.empty_like(order).scatter_(0, order, order.roll(1))
 
+# %% ../nbs/07_latents.ipynb #3e6fa8d2
 def rows(
     q:Normal, # (N, d)
     index, # positions, a mask or a slice
@@ -102,7 +103,7 @@ def reader(
     from sklearn.preprocessing import StandardScaler
     if kind not in PROBES: raise ValueError(f"probe {kind!r}: expected one of {', '.join(PROBES)}")
     wide = [PCA(min(256, n), random_state=0)] if d > 256 else []
-    curved = [Nystroem(gamma=1 / (4 * d), n_components=min(400, n), random_state=0)] if kind == "nonlinear" else []
+    curved = [Nystroem(gamma=1 / (4 * d), n_components=min(256, n), random_state=0)] if kind == "nonlinear" else []
     how = dict(alphas=np.logspace(-4, 5, 10))
     ridge = RidgeClassifierCV(class_weight="balanced", **how) if classes else RidgeCV(alpha_per_target=True, **how)
     return make_pipeline(StandardScaler(), *wide, *curved, ridge)
@@ -116,6 +117,7 @@ def splits(n, classes, folds, groups):
     if groups is not None: return (StratifiedGroupKFold if classes else GroupKFold)(folds)
     return (StratifiedKFold if classes else KFold)(folds, shuffle=True, random_state=0)
 
+# %% ../nbs/07_latents.ipynb #1d75be90
 def guesses(
     code, # (N, d) tensor or array
     factors, # (N, F) or (N,) numbers, or (N,) integer classes
@@ -179,6 +181,7 @@ class Swap(NamedTuple):
     q_t: Normal # q(z_t | x)
     q_s: Normal # q(z_s | x)
 
+# %% ../nbs/07_latents.ipynb #c46b1e8f
 @torch.no_grad()
 def swapped(
     model:CrossModalVAE, # in eval mode
@@ -188,6 +191,15 @@ def swapped(
     "Decode (z_t of A, z_s of B), means, and encode the result"
     x = model.vae_x.decode(model.vae_x.encode(x_a)[0].mean, model.vae_x.encode(x_b)[1].mean)
     return Swap(x, *model.vae_x.encode(x))
+
+# %% ../nbs/07_latents.ipynb #7fa8c1d6
+def line(
+    a:Tensor, # (..., d) codes, or anything else that can be mixed
+    b:Tensor, # the same shape
+    steps:int=8, # points, both ends included
+)->Tensor: # (steps, ..., d)
+    "Evenly spaced points from a to b"
+    return torch.lerp(a[None], b[None], torch.linspace(0, 1, steps, device=a.device).view(-1, *[1] * a.dim()))
 
 # %% ../nbs/07_latents.ipynb #d9b4e278
 @torch.no_grad()
@@ -199,14 +211,6 @@ def interpolate(
 )->Tensor: # (steps, ...) targets
     "Targets decoded along the straight line between two sources' z_t (means)"
     return model.vae_y.decode(line(*model.vae_x.encode(torch.stack([a, b]))[0].mean, steps))
-
-def line(
-    a:Tensor, # (..., d) codes, or anything else that can be mixed
-    b:Tensor, # the same shape
-    steps:int=8, # points, both ends included
-)->Tensor: # (steps, ..., d)
-    "Evenly spaced points from a to b"
-    return torch.lerp(a[None], b[None], torch.linspace(0, 1, steps, device=a.device).view(-1, *[1] * a.dim()))
 
 # %% ../nbs/07_latents.ipynb #2be5918a
 @torch.no_grad()
@@ -220,6 +224,7 @@ def decode_targets(
     y = torch.cat([model.vae_y.decode(w.to(device)).float().cpu() for w in w_t.flatten(0, -2).split(batch)])
     return y.unflatten(0, w_t.shape[:-1])
 
+# %% ../nbs/07_latents.ipynb #f17e05b2
 def prior_samples(
     model:CrossModalVAE, # in eval mode
     n:int, # how many

@@ -8,8 +8,8 @@ __all__ = ['CHECKS', 'FRAMES', 'ANCHOR', 'Finding', 'counted', 'within', 'Look',
            'anchored', 'twins', 'Seen', 'look_into', 'share_inside', 'frame_count', 'mask_facts', 'video_findings',
            'tallied', 'corrupt_video', 'shifted_takes', 'shares', 'raw_human36m', 'raw_videos', 'listed_human36m',
            'find_human36m', 'label_findings', 'leeds', 'find_lsp', 'find_lspet', 'find_mpii', 'posture_findings',
-           'find_amass', 'body_findings', 'one_clip', 'hours', 'find_cmu', 'raw_clip', 'find_pictures', 'report',
-           'main']
+           'find_amass', 'body_findings', 'one_clip', 'hours', 'find_cmu', 'raw_clip', 'find_pictures', 'find_shoev2',
+           'report', 'main']
 
 # %% ../../nbs/26_check.ipynb #971c79d2
 from collections import Counter
@@ -21,7 +21,7 @@ import argparse, sys, textwrap, warnings
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-from . import amass, cmu, human36m, pictures, pose2d
+from . import amass, cmu, human36m, pictures, pose2d, shoev2
 from .prepared import needs
 from .skeletons import JOINTS, MEASURED, SUBJECTS, bone_lengths, subject_lengths
 
@@ -584,6 +584,14 @@ def find_pictures(root, part, every):
     for k, what in enumerate(("frames with a mask", "frames with somebody in them")):
         n = sum(facts[k] for facts in seen)
         yield Finding(what, "all", f"{n:,} of {len(seen):,}", True if n == len(seen) else None)
+
+# %% ../../nbs/26_check.ipynb #168a1b30
+@checks("shoev2")
+def find_shoev2(root, part, every):
+    "QMUL-Shoe-V2, in the layout that is there"
+    copy = shoev2.release(root)
+    yield from (Finding(*row) for row in shoev2.listed(copy, part))
+    yield from (Finding(*row) for row in shoev2.opened(copy, every))
 
 # %% ../../nbs/26_check.ipynb #5c0a6a30
 def report(

@@ -10,7 +10,7 @@ __all__ = ['PICTURES', 'STAGE', 'NUMBERS', 'CANVAS', 'FORMS', 'PLACES', 'SIDES',
            'write_photo', 'write_svg', 'write_png', 'write_lists', 'write_coordinates', 'write_hdf5', 'write_files',
            'write_shoev2', 'Release', 'files_in', 'folder_in', 'in_order', 'original', 'cyclegan', 'coordinates',
            'read_h5', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share', 'read_sketch', 'read_side',
-           'fingerprint', 'shoev2', 'counts', 'opened', 'check_shoev2']
+           'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'check_shoev2']
 
 # %% ../../nbs/33_shoev2.ipynb #3c654ad6
 from collections import Counter
@@ -558,16 +558,25 @@ def opened(
     faults, photos, sketches = [], sorted(copy.photos)[::every], sorted(copy.sketches)[::every]
     def look(read):
         try: return read()
-        except ValueError as e: faults.append(str(e))
+        except ValueError as e: faults.append(str(e).removesuffix(f"; {UNPACK}"))
     for i in photos: look(partial(read_photo, copy.photos[i], 64))
     ink = [ink_share(i) for i in map(look, map(copy.sketches.get, sketches)) if i is not None]
-    thin = f"{min(ink, default=0):.1%} to {max(ink, default=0):.1%}"
-    found = faults[0] if faults else f"{len(photos)} photos and {len(sketches)} sketches can"
-    return [(f"every {every}th picture", "can be opened", found, not faults, UNPACK),
-        ("ink of these sketches", "0.5 % to 20 %", thin, bool(ink) and 0.005 < min(ink) and max(ink) < 0.2,
+    thin = f"{min(ink):.1%} to {max(ink):.1%}" if ink else "none can be opened"
+    found = f"{len(photos):,} photos and {len(sketches):,} sketches looked at, "
+    found += f"{len(faults):,} fail; {faults[0]}" if faults else "all can"
+    return [(f"pictures, {'all' if every == 1 else f'1 in {every}'}", "all can be opened", found, not faults, UNPACK),
+        ("ink of these sketches", "0.5 % to 20 %", thin, 0.005 < min(ink) and max(ink) < 0.2 if ink else None,
          "strokes were looked for in the wrong channel, or drawn too thin or thick; convert the SVG files again")]
 
 # %% ../../nbs/33_shoev2.ipynb #4fa62a5e
+def listed(
+    copy:Release,
+    part:bool=False, # a part of the dataset is fine
+)->list: # rows, as of `counts`
+    "What a copy should be by its numbers and names, and what it is"
+    names = [(what, "all", f"not {bad}" if bad else "all", not bad, UNPACK) for what, bad in problems(copy).items()]
+    return [("layout", ", ".join(LAYOUTS), copy.layout, True, ""), *counts(copy, part), *names]
+
 def check_shoev2(
     root, # folder of the dataset, or one that holds it
     part:bool=False, # a part of the dataset is fine: lower numbers are only noted
@@ -575,5 +584,4 @@ def check_shoev2(
 )->list: # rows (what, expected, found, whether that is so (None = only noted), what to do if not)
     "What a copy should be, and what it is"
     copy = release(root)
-    names = [(what, "all", f"not {bad}" if bad else "all", not bad, UNPACK) for what, bad in problems(copy).items()]
-    return [("layout", ", ".join(LAYOUTS), copy.layout, True, ""), *counts(copy, part), *names, *opened(copy, every)]
+    return [*listed(copy, part), *opened(copy, every)]

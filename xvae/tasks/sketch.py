@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['METHODS', 'DATASETS', 'BASELINES', 'COLOURS', 'SWAP_UNITS', 'UNITS', 'SketchSettings', 'load_data', 'check_data',
            'held_out', 'network_input', 'build', 'discard', 'sketch_pairs', 'train_model', 'predict', 'sketch_metrics',
-           'floor', 'human_metrics', 'mean_colour', 'swapped', 'known_colours', 'r2', 'colour_map', 'swaps', 'pictures',
-           'mixtures', 'data_digest', 'extra_loss', 'evaluate', 'fake_batch']
+           'floor', 'human_metrics', 'mean_colour', 'decoded_swap', 'known_colours', 'r2', 'colour_map', 'swaps',
+           'swapped_colours', 'swap_sheet', 'pictures', 'mixtures', 'data_digest', 'extra_loss', 'evaluate',
+           'fake_batch']
 
 # %% ../../nbs/41_sketch.ipynb #05587ffb
 import hashlib, json
@@ -20,6 +21,7 @@ from ..data.shoev2 import release, shoev2
 from ..data.sketches import UNITS as MEASURES
 from ..data.sketches import SketchSet, SketchSplit, distance_rmse, human_score, mean_sketch, mixture, nearest_photo_sketch, score
 from ..data.sketches import LEVEL, split_photos, to_distance
+from ..latents import swapped
 from ..losses import HasWeights
 from ..models import CrossModalVAE, SourceVAE, TargetVAE
 from ..networks import ConvDecoder, ResNetEncoder
@@ -170,11 +172,12 @@ def sketch_metrics(
 def floor(draw):
     "A baseline: (settings, data, seed) -> metrics of `draw(data, known photos)`"
     def metrics(s:SketchSettings, data:SketchSplit, seed:int=0, device="cpu")->dict:
-        return sketch_metrics(draw(data, data.train[random_fraction(len(data.train), s.fraction, seed)]), data.test)
+        return sketch_metrics(draw(data, data.train[random_fraction(len(data.train), s.fraction, seed)]), data.test, s.level)
     return metrics
 
 def human_metrics(s:SketchSettings, data:SketchSplit, seed:int=0, device="cpu")->dict:
     "One person's sketch against another's; nothing where a photo has a single sketch"
+    if data.test.photo.unique(return_counts=True)[1].max() < 2: return {}
     return {k + suffix: float(v.nanmean()) for reference, suffix in (("nearest", ""), ("mean", "_mean"))
             for k, v in human_score(data.test, reference).items()}
 
@@ -191,14 +194,13 @@ def mean_colour(
     on = (x.amin(1, keepdim=True) < 0.95).float()
     return (x * on).sum((2, 3)) / on.sum((2, 3)).clamp(min=1)
 
-@torch.no_grad()
-def swapped(
+def decoded_swap(
     model:CrossModalVAE, # in eval mode
     a:Tensor, # (N, 3, S, S) in [0, 1], sources of z_t
     b:Tensor, # (N, 3, S, S) in [0, 1], sources of z_s
 )->Tensor: # (N, 3, S, S) in [0, 1]
     "Pictures decoded from A's z_t and B's z_s (means)"
-    return model.vae_x.decode(model.vae_x.encode(a)[0].mean, model.vae_x.encode(b)[1].mean).clamp(0, 1)
+    return swapped(model, a, b).x.clamp(0, 1)
 
 # %% ../../nbs/41_sketch.ipynb #79e50207
 COLOURS = ("upper red", "upper green", "upper blue"), ("red", "green", "blue") # factors of drawn_shoes, of openmoji
@@ -218,35 +220,45 @@ def r2(
     return float(1 - ((pred - true) ** 2).mean(0).div(true.var(0, correction=0).clamp(min=1e-9)).mean())
 
 def colour_map(
-    data:SketchSet, # training photos
-): # (N, 3, S, S) in [0, 1] -> (N, 3) what their mean colours tell of the known ones
-    "The linear map from mean colour to known colour, fitted to photos"
+    pictures:Tensor, # (N, 3, S, S) in [0, 1]
+    known:Tensor, # (N, 3) the colours of what they show
+): # (M, 3, S, S) pictures -> (M, 3) what their mean colours tell of the known ones
+    "The linear map from mean colour to known colour"
     features = lambda x: torch.nn.functional.pad(mean_colour(x), (0, 1), value=1.0)
-    fit = torch.linalg.lstsq(features(network_input(data.photos)), known_colours(data)).solution
+    fit = torch.linalg.lstsq(features(pictures), known).solution
     return lambda x: features(x) @ fit
 
 # %% ../../nbs/41_sketch.ipynb #4ef4d312
+@torch.no_grad()
 def swaps(
     model:CrossModalVAE, # in eval mode
     data:SketchSplit, # from `load_data`
     run=None, # not needed here
 )->tuple: # (numbers, pictures (4, 4, 3, S, S) uint8: z_t by column, z_s by row)
     "What stays and what changes when codes are swapped, on the test photos"
-    device, a, colours = next(model.parameters()).device, network_input(data.test.photos), known_colours(data.test)
-    to, sketch = (lambda x: x.to(device)), lambda x: model.translate(x.to(device)).cpu()[:, 0].clamp(0, 1)
-    x, same = (swapped(model, to(a), to(b)).cpu() for b in (a.roll(1, 0), a))
+    device = next(model.parameters()).device
+    decode = lambda a, b: torch.cat([decoded_swap(model, *(x.to(device) for x in ab)).cpu() for ab in zip(a.split(128), b.split(128))])
+    a = network_input(data.test.photos)
+    b = a.roll(1, 0)
+    x, same, sketch = decode(a, b), decode(a, a), lambda x: predict(model, (255 * x).round().to(torch.uint8))
     away = lambda u, v: float(distance_rmse(sketch(u), sketch(v)).mean())
-    numbers = dict(sketch_of_swap=away(x, a), sketch_of_reconstruction=away(same, a), sketch_of_other=away(a.roll(1, 0), a))
-    if colours.shape[1]:
-        tell = colour_map(data.train)
-        numbers |= dict(colour_of_b=r2(tell(x), colours.roll(1, 0)), colour_of_a=r2(tell(x), colours),
-            colour_reconstructed=r2(tell(same), colours), colour_in_photo=r2(tell(a), colours))
-    i = torch.linspace(0, len(a) - 1, 4).long()
-    grid = swapped(model, to(a[i].repeat(4, 1, 1, 1)), to(a[i].repeat_interleave(4, 0))).cpu()
-    return numbers, dict(grid=(255 * grid).round().to(torch.uint8).unflatten(0, (4, 4)))
+    numbers = dict(sketch_of_swap=away(x, a), sketch_of_reconstruction=away(same, a), sketch_of_other=away(b, a))
+    return numbers | swapped_colours(decode, x, same, data), dict(grid=swap_sheet(decode, a))
+
+def swapped_colours(decode, x, same, data):
+    "What the pictures `x`, A's z_t with B's z_s, tell of the known colours of B and of A; what reconstructions tell"
+    a, photos = known_colours(data.test), network_input(data.train.photos)
+    if not a.shape[1]: return {}
+    tell = colour_map(decode(photos, photos), known_colours(data.train))
+    return dict(colour_of_b=r2(tell(x), a.roll(1, 0)), colour_of_a=r2(tell(x), a), colour_reconstructed=r2(tell(same), a))
+
+def swap_sheet(decode, a, n=4):
+    "Every z_t of n photos with every z_s"
+    some = a[torch.linspace(0, len(a) - 1, n).long()]
+    return (255 * decode(some.repeat(n, 1, 1, 1), some.repeat_interleave(n, 0))).round().to(torch.uint8).unflatten(0, (n, n))
 
 SWAP_UNITS = {k: "px" if k.startswith("sketch") else "R2" for k in ("sketch_of_swap", "sketch_of_reconstruction", "sketch_of_other",
-    "colour_of_b", "colour_of_a", "colour_reconstructed", "colour_in_photo")}
+    "colour_of_b", "colour_of_a", "colour_reconstructed")}
 
 # %% ../../nbs/41_sketch.ipynb #9ed201b5
 def pictures(
