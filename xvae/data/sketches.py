@@ -98,7 +98,7 @@ def split_photos(
 load_sketches = partial(load_set, kind=SketchSet) # path -> SketchSet
 
 # %% ../../nbs/30_sketches.ipynb #04b4cca2
-REACH = 1 / 8 # distances are cut off here, as a share of the picture's side
+REACH = 1 / 16 # distances are cut off here, as a share of the picture's side
 INK = 64 # a pixel with this much ink or more is on a stroke, of 255
 LEVEL = 0.75 # a pixel is on a stroke where the map is below, px
 

@@ -38,7 +38,7 @@ class SketchSettings(HasWeights):
     n_photos:int = 2000 # of drawn_shoes
     validation:bool = False # evaluate on a tenth of the training photos, held out, instead of the test photos
     fraction:float = 1.0 # part of the training photos that is not discarded
-    td:bool = True # sketches of discarded photos are the unpaired target dataset, TD; False: they are not used
+    td:bool|str = True # sketches of discarded photos are the unpaired target dataset, TD; False: they are not used; "paired": others stand in
     encoder:str = "resnet10-16" # of both VAEs, see `ResNetEncoder`
     decoder_channels:tuple = (64, 32, 16, 16) # of both VAEs, see `ConvDecoder`
     d_latent:int = 64 # dimensions of z_t, z_s and w_t, each
@@ -53,13 +53,13 @@ class SketchSettings(HasWeights):
     level:float = 1.5 # px: strokes of a translation are where its distance map is below, see `to_strokes`
     steps:int = 1000 # joint steps
     batch:int = 16 # pairs in a joint step
-    target_batch:int = 16 # unpaired sketches in a target step
+    target_batch:int = 8 # unpaired sketches in a target step
     m_most:int|None = 10 # target steps after a joint step are floor(M / N), but no more than this; None = no bound
     lr:float = 2e-3 # peak learning rate of Adam
     schedule:str = "cosine" # see `learning_rate`
     bf16:bool = False # forward passes in bfloat16
 
-METHODS = dict(ours=lambda s: s, without_td=lambda s: replace(s, td=False))
+METHODS = dict(ours=lambda s: s, without_td=lambda s: replace(s, td=False), paired_steps=lambda s: replace(s, td="paired"))
 
 # %% ../../nbs/41_sketch.ipynb #408d90e3
 DATASETS = ("drawn_shoes", "openmoji", "shoev2")
@@ -143,7 +143,8 @@ def train_model(
         model = build(s).to(device)
     pairs = sketch_pairs(data.train.photos.to(device), maps[paired], photo[paired], s.batch)
     m = target_steps(len(unpaired), len(paired), s.m_most) if s.td else 0
-    curves = train(model, pairs, tensor_targets(maps[unpaired], s.target_batch), s.steps, m, s.weights(), None, s.lr, s.schedule,
+    targets = tensor_targets(maps[paired if s.td == "paired" else unpaired], s.target_batch)
+    curves = train(model, pairs, targets, s.steps, m, s.weights(), None, s.lr, s.schedule,
         seed, checkpoint, bf16=s.bf16, label=label)
     return model.eval(), curves
 
