@@ -354,7 +354,7 @@ def stored_frames(
     "The tables of these names, whatever data they are of"
     folders = [results, *sorted(p for p in results.iterdir() if p.is_dir() and p.name not in ("runs", "smoke", "paper"))]
     frames = [pd.read_csv(f / f"{name}.csv") for f in folders for name in names if (f / f"{name}.csv").exists()]
-    return [frame.rename(columns=dict(ratio="supervision")) for frame in frames]
+    return [frame.rename(columns=dict(ratio="supervision")).assign(motion=frame.get("motion", "")) for frame in frames]
 
 def stored_verdicts(
     results:Path, # folder of results

@@ -46,14 +46,14 @@ VALIDATION = (("train_subjects", (1, 5, 6, 7)), ("test_subjects", (8,)), ("valid
 SIGMAS = (1.0, 0.3, 0.1, 0.05) # of the image likelihood: from light to the 400-fold weight
 
 ARMS = dict(
-    table1=[Arm(m, f) for m in ("mean_pose", "chen_ramanan", "martinez", "supervised_only", "ours") for f in (0.1, 1.0)],
+    table1=[Arm(m, f) for group in (("mean_pose",), ("chen_ramanan", "martinez"), ("supervised_only",), ("ours",)) for f in (0.1, 1.0) for m in group],
     table2=[Arm(m, f) for f in (0.1, 1.0) for m in ("without_cross", "ours")],
     sweep=[Arm(m, 0.1, changes=(("sigma_x", sigma), *VALIDATION)) for sigma in SIGMAS for m in ("without_cross", "ours")],
     table3=[Arm(m, 1.0, (1,)) for m in ("supervised_only", "ours")],
     fig5=[Arm(m, *level) for level in LEVELS for m in ("supervised_only", "without_unpaired", "ours")],
     fig4=[Arm("ours")],
     fig6=[Arm("ours"), Arm("ours", 0.1), Arm("without_cross", 0.1)],
-    fig2=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("without_td", 0.5), Arm("ours", 0.5), Arm("ours", 1.0)],
+    fig2=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("without_td", 0.3), Arm("ours", 0.3), Arm("ours", 1.0)],
     fig3=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("ours", 1.0)],
     floors=[Arm("mean_sketch"), Arm("nearest_photo"), Arm("human")])
 

@@ -6,7 +6,8 @@
 __all__ = ['FORMS', 'BENDS', 'MOST', 'LATENT_UNITS', 'load_strangers', 'Codes', 'gathered', 'encoded', 'target_code', 'decoded',
            'shared_space', 'forms', 'told', 'clips', 'leakage', 'by_factor', 'swap_codes', 'swap_poses',
            'swap_appearance', 'flexion', 'beyond_limits', 'known_poses', 'joint_distances', 'nearest_known',
-           'plausibility', 'unevenness', 'paths', 'between', 'doubts', 'calibration', 'latent_metrics', 'latent_arrays']
+           'plausibility', 'unevenness', 'paths', 'between', 'doubts', 'calibration', 'latent_metrics', 'latent_arrays',
+           'latents_of']
 
 # %% ../../nbs/43_pose_latents.ipynb #c85e02a6
 from typing import NamedTuple
@@ -346,3 +347,13 @@ def latent_arrays(
     along = [torch.stack([nearest_known(p, known).mean() for p in path]) for path in paths(model, codes)]
     result = dict(best_of_k=best, nominal=nominal, actual=actual, path=along[0], line=along[1])
     return result if people is None else result | dict(appearance=by_factor(people, encoded(model, people)))
+
+# %% ../../nbs/43_pose_latents.ipynb #6e24a90f
+def latents_of(
+    data_root=None, # folder of CMU trials, with motion="cmu"
+): # (model, data, run) -> (latent_metrics, latent_arrays)
+    "What `computed` keeps of the codes of a run"
+    def make(model, data, run):
+        people, sigma_y = load_strangers(run.settings, data_root), run.settings.sigma_y
+        return latent_metrics(model, data, people, sigma_y), latent_arrays(model, data, people, sigma_y)
+    return make

@@ -182,7 +182,7 @@ def lifter_batch(
 
 # %% ../../nbs/42_rivals.ipynb #2553d47d
 def lifter_loss(
-    lifter:Lifter,
+    lifter:Lifter, # with the z-scores of its training poses
     joints_2d:Tensor, # (B, 17, 2) crop coordinates
     joints:Tensor, # (B, 17, 3) mm
 )->Tensor: # 0-d, without unit
