@@ -154,7 +154,7 @@ def test_a_curve_needs_all_levels():
     assert table.verdict.tolist() == ["not measured"] * 2
 
 def test_a_measure_against_a_bound():
-    part = C6.parts[1]  # appearance from z_t
+    part = Part("appearance from z_t", "appearance_z_t", Arm("ours"), bound=0.1, unit="R²")
     for values, found in [([0.02, 0.03, 0.02], "reproduced"), ([0.4, 0.5, 0.6], "not reproduced"), ([0.0, 0.1, 0.3], "inconclusive")]:
         r = row([runs(values, part.metric, "ours")], Claim("X", "", "", (part,)))
         assert (r.verdict, r.unit) == (found, "R²")
@@ -167,7 +167,8 @@ def test_two_measures_of_one_arm():
 def test_numbers_of_runs():
     "Kept beside the runs, they are judged like the others; a run may lack some"
     frame = pd.concat([runs([50, 51, 52], "pa_mpjpe", "ours"), runs([50, 51, 52], "mpjpe", "ours")])
-    numbers = {i: dict(pose_z_t=0.8 + 0.01 * k, appearance_z_t=0.3) for k, i in enumerate(frame.run_id.unique())}
+    numbers = {i: dict(pose_z_t=0.8 + 0.01 * k, pose_features=0.9, appearance_z_s=0.1 + 0.01 * k, appearance_features=0.6)
+               for k, i in enumerate(frame.run_id.unique())}
     table = verdicts([frame, number_rows(frame, numbers)], (C6,))
     assert table.verdict.tolist()[:3] == ["reproduced", "not reproduced", "not measured"] and table.n_seeds.tolist()[:3] == [3, 3, 0]
 
