@@ -355,7 +355,7 @@ def stored_frames(
     names:list, # of tables
 )->list: # of tidy frames
     "The tables of these names, whatever data they are of"
-    folders = [results, *sorted(p for p in results.iterdir() if p.is_dir() and p.name not in ("runs", "smoke", "paper"))]
+    folders = [results, *sorted(p for p in results.glob("*/") if p.name not in ("runs", "smoke", "paper"))]
     frames = [pd.read_csv(f / f"{name}.csv") for f in folders for name in names if (f / f"{name}.csv").exists()]
     return [frame.rename(columns=dict(ratio="supervision")).assign(motion=frame.get("motion", "")) for frame in frames]
 
