@@ -15,10 +15,10 @@ from ..data.pose_data import prepared_folder
 from ..data.prepare import prepare_pictures
 from ..data.prepared import INDEX, PreparedPoses
 from ..data.records import PoseData, PoseSet
-from ..data.skeletons import PARENTS, plot_skeleton
+from ..data.skeletons import PARENTS
 from ..latents import line, swap_grid
 from ..metrics import pa_mpjpe
-from .pose import PoseModel, network_input, network_target, predict
+from .pose import PoseModel, network_input, predict
 
 # %% ../../nbs/44_pose_figures.ipynb #abe9d0d0
 def best_median_worst(
