@@ -251,7 +251,9 @@ def fig3_table(
 )->pd.DataFrame: # to show or to render
     "Share that mixtures of k sketches explain: of translations for each arm, and of people's sketches"
     mixed = sorted({int(k.split("_")[1]) for k in frame.metric})
-    rows = [(f"{SKETCH_LABELS[m]}, {f:.0%} of the photos".replace("%", " %"), td, g) for (m, f, td), g in frame.groupby(["method", "ratio", "td"])]
+    groups = dict(list(frame.groupby(["method", "ratio"])))
+    rows = [(f"{SKETCH_LABELS[m]}, {f:.0%} of the photos".replace("%", " %"), has_td(m, f), groups[m, f])
+            for m, f in ((a.method, a.supervision) for a in ARMS["fig3"]) if (m, f) in groups]
     rows.append(("Another person", "", frame[frame.method == frame.method.iloc[0]].assign(metric=lambda g: g.metric.str.replace("drawn", "translated"))))
     def cell(g, k): v = g[g.metric == f"translated_{k}"].value; return mean_std(v.mean(), v.std(), 3)
     return pd.DataFrame([(name, td, *(cell(g, k) for k in mixed), g.seed.nunique()) for name, td, g in rows],
