@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['MARGIN', 'COLOURS', 'OURS10', 'OURS', 'C1', 'C2', 'C3', 'SLOWLY', 'C4', 'TD', 'STEPS', 'C5', 'HALF', 'C6', 'C7',
            'CLAIMS', 'KEY', 'WEAKER', 'MEANS', 'FILES', 'difference', 'interval', 'verdict', 'plot_verdicts',
-           'seed_values', 'paired', 'in_words', 'share', 'growth', 'Part', 'compared', 'paper_effect',
-           'size_that_counts', 'Claim', 'against', 'one_frame', 'number_rows', 'judge', 'verdicts', 'weakest',
-           'overall', 'number', 'part_in_words', 'sentence', 'report', 'stored_frames', 'stored_verdicts']
+           'seed_values', 'paired', 'in_words', 'growth', 'Part', 'compared', 'paper_effect', 'size_that_counts',
+           'Claim', 'against', 'one_frame', 'number_rows', 'judge', 'verdicts', 'weakest', 'overall', 'number',
+           'part_in_words', 'sentence', 'report', 'stored_frames', 'stored_verdicts']
 
 # %% ../nbs/52_claims.ipynb #35032b01
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import t
-from .tables import DATA_NAMES, LEVELS, Arm, markdown
+from .tables import DATA_NAMES, LEVELS, Arm, markdown, share
 
 # %% ../nbs/52_claims.ipynb #8ec8431e
 def difference(
@@ -112,14 +112,6 @@ def in_words(
     if n < 2: return f"{direction} (one seed: no interval, no verdict)."
     sure = "which chance alone would hardly give" if effect["low"] * effect["high"] > 0 else "which may be chance"
     return f"{direction} (mean of {n} seeds, 95 % interval {effect['low']:.{digits}f} to {effect['high']:.{digits}f}{unit}), {sure}."
-
-# %% ../nbs/52_claims.ipynb #eb2805c6
-def share(
-    supervision:float, # part of the pairs of these subjects
-    subjects:tuple, # training subjects; empty = all five
-)->float: # of the pairs of all training subjects
-    "How much supervision a level of Fig. 5 is"
-    return supervision * len(subjects or range(5)) / 5
 
 # %% ../nbs/52_claims.ipynb #27d1b853
 def growth(

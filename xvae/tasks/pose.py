@@ -72,8 +72,8 @@ class PoseSettings(HasWeights):
 def supervised_only(
     s:PoseSettings, # of a run of the full method
 )->PoseSettings:
-    "The same run with L_sup and the 2D loss alone"
-    return replace(s, vae_x=0.0, vae_y=0.0, cross=0.0)
+    "The same run with L_sup and the 2D loss alone; nothing depends on sigma_x then, and it is 1"
+    return replace(s, vae_x=0.0, vae_y=0.0, cross=0.0, sigma_x=1.0)
 
 METHODS = dict(ours=lambda s: s, supervised_only=supervised_only, without_cross=lambda s: replace(s, cross=0.0),
     without_unpaired=lambda s: replace(s, m_most=0))
