@@ -85,7 +85,7 @@ ARMS = dict(
     table3=[tuned(m, 1.0, (1,)) for m in ("supervised_only", "ours")],
     fig5=[tuned(m, *level) for level in LEVELS for m in ("supervised_only", "without_unpaired", "ours")],
     weights=[Arm(m, f, changes=change) for f in (0.1, 1.0) for change in ((), TENTH) for m in ("supervised_only", "ours")],
-    sizes=[Arm(m, f, changes=larger) for f in (0.1, 1.0) for larger in ((), LARGER) for m in ("supervised_only", "ours")],
+    sizes=[Arm(m, f, changes=(*tuned(m, f).changes, *larger)) for f in (0.1, 1.0) for larger in ((), LARGER) for m in ("supervised_only", "ours")],
     why=[Arm("ours", 0.1, changes=(*TENTH, *change)) for change in WHY.values()] + [Arm("supervised_only", 0.1, changes=(*TENTH, ("n_wild", tenth)))],
     fig4=[tuned("ours")],
     fig6=[tuned("ours"), tuned("ours", 0.1), tuned("without_cross", 0.1)],
