@@ -47,11 +47,12 @@ def gallery(
     data:PoseData, # its data
     run=None, # not needed here
     n:int=10, # of each kind
-)->tuple: # ({}, what `shown` gives, joints (3 n, 17, 3) mm, error (3 n,) mm, row (3 n,))
+)->tuple: # ("picture i": its error in mm, what `shown` gives, joints (3 n, 17, 3) mm, error (3 n,) mm, row (3 n,))
     "Best, median and worst estimates on the test pictures"
     error = pa_mpjpe(predict(model, data.test).cpu(), data.test.joints, "none")
     row = best_median_worst(error, n)
-    return {}, shown(model, data.test[row]) | dict(joints=data.test.joints[row], error=error[row].float(), row=row)
+    numbers = {f"picture {i}": float(e) for i, e in zip(row.tolist(), error[row])}
+    return numbers, shown(model, data.test[row]) | dict(joints=data.test.joints[row], error=error[row].float(), row=row)
 
 # %% ../../nbs/44_pose_figures.ipynb #9eb7527a
 def plot_overlay(
