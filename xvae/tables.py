@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LEVELS', 'VALIDATION', 'SIGMAS', 'SIGMAS_2D', 'TENTH', 'LARGER',
            'WHY', 'ARMS', 'NOTEBOOKS', 'LABELS', 'DATA_NAMES', 'SKETCH_LABELS', 'SKETCH_MEASURES', 'Arm', 'share',
-           'tuned', 'fourfold', 'tenth', 'table_runs', 'tidy', 'about', 'origin', 'summary', 'mean_std',
-           'pairs_in_words', 'pose_table', 'level_table', 'markdown', 'write_table', 'has_td', 'fig2_frame',
-           'fig2_table', 'number_frame', 'number_table', 'fig3_frame', 'fig3_table']
+           'tuned', 'times', 'table_runs', 'tidy', 'about', 'origin', 'summary', 'mean_std', 'pairs_in_words',
+           'pose_table', 'level_table', 'markdown', 'write_table', 'has_td', 'fig2_frame', 'fig2_table', 'number_frame',
+           'number_table', 'fig3_frame', 'fig3_table']
 
 # %% ../nbs/51_tables.ipynb #decb5eed
 from dataclasses import dataclass
@@ -66,11 +66,12 @@ def tuned(
     return Arm(method, supervision, subjects, TENTH if share(supervision, subjects) < 0.1 ** 0.5 else ())
 
 # %% ../nbs/51_tables.ipynb #49dadd59
-def fourfold(n): return 4 * n
-def tenth(n): return n // 10
+def times(k): # a factor
+    "A change of a setting: k times the job's own"
+    return lambda n: round(k * n)
 
-LARGER = ("n_pairs", fourfold), ("n_library", fourfold) # and as many unpaired poses as pairs
-WHY = {"as in Table 1": (), "a tenth of the pictures with 2D joints": (("n_wild", tenth),), "four times the unpaired poses": (("n_library", fourfold),),
+LARGER = {k: (("n_pairs", times(k)), ("n_library", times(k))) for k in (1, 4, 16)} # as many unpaired poses as pairs
+WHY = {"as in Table 1": (), "a tenth of the pictures with 2D joints": (("n_wild", times(0.1)),), "four times the unpaired poses": (("n_library", times(4)),),
     "3 target steps to a joint step, not 10": (("m_most", 3),), "no unpaired poses": (("m_most", 0),), "no VAE of poses": (("vae_y", 0.0),),
     "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0))}
 
@@ -85,8 +86,8 @@ ARMS = dict(
     table3=[tuned(m, 1.0, (1,)) for m in ("supervised_only", "ours")],
     fig5=[tuned(m, *level) for level in LEVELS for m in ("supervised_only", "without_unpaired", "ours")],
     weights=[Arm(m, f, changes=change) for f in (0.1, 1.0) for change in ((), TENTH) for m in ("supervised_only", "ours")],
-    sizes=[Arm(m, f, changes=(*tuned(m, f).changes, *larger)) for f in (0.1, 1.0) for larger in ((), LARGER) for m in ("supervised_only", "ours")],
-    why=[Arm("ours", 0.1, changes=(*TENTH, *change)) for change in WHY.values()] + [Arm("supervised_only", 0.1, changes=(*TENTH, ("n_wild", tenth)))],
+    sizes=[Arm(m, f, changes=(*tuned(m, f).changes, *larger)) for larger in LARGER.values() for f in (0.1, 1.0) for m in ("supervised_only", "ours")],
+    why=[Arm("ours", 0.1, changes=(*TENTH, *change)) for change in WHY.values()] + [Arm("supervised_only", 0.1, changes=(*TENTH, *WHY["a tenth of the pictures with 2D joints"]))],
     fig4=[tuned("ours")],
     fig6=[tuned("ours"), tuned("ours", 0.1), tuned("without_cross", 0.1)],
     fig2=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("without_td", 0.3), Arm("ours", 0.3), Arm("ours", 1.0)],
