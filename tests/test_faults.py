@@ -138,3 +138,10 @@ def test_real_motion(tmp_path):
     copy = tmp_path/"01_01.amc"
     copy.write_bytes((CMU/"01_01.amc").read_bytes()[:1_000_000])
     with pytest.raises(ValueError, match="01_01.amc: .*cut off"): read_amc(copy, skeleton)
+
+# Programs that are not there
+
+def test_no_git(tmp_path, monkeypatch):
+    "A run ends well on a machine without git"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert first_run(tmp_path).environment["commit"] == ""

@@ -176,9 +176,10 @@ def environment(
     seconds:float, # wall time of training and evaluation
 )->dict:
     "What a run ran on"
-    def git(*args): return subprocess.run(["git", "-C", str(project_root()), *args], capture_output=True, text=True).stdout.strip()
+    head = ["git", "-C", str(project_root()), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
-    return dict(xvae=xvae.__version__, commit=git("rev-parse", "--short", "HEAD"), python=platform.python_version(),
+    return dict(xvae=xvae.__version__, commit=commit, python=platform.python_version(),
         torch=torch.__version__, device=device, processor=name, threads=torch.get_num_threads(), seconds=round(seconds, 1))
 
 def save_run(
