@@ -26,16 +26,17 @@ def bare_passes(model, batch):
     out = x.decode(z_t[:n], z_s[:n]), x.decode(w_t, z_s[:n]), y.decode(w_t), y.decode(z_t)
     sum(o.float().sum() for o in out).backward()
 
-def milliseconds(functions, wait, rounds):
-    "Median time of each function, the functions taking turns"
+def milliseconds(functions, wait, rounds, at_once=5):
+    "Median time of each function, the functions taking turns; a few calls at once, as in training, where nothing waits for the device"
     times = {name: [] for name in functions}
-    for _ in range(rounds + 3):
+    for _ in range(rounds + 2):
         for name, f in functions.items():
-            wait(); start = time.perf_counter(); f(); wait()
-            times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(t[3:]) for name, t in times.items()}
+            wait(); start = time.perf_counter()
+            for _ in range(at_once): f()
+            wait(); times[name].append(1000 * (time.perf_counter() - start) / at_once)
+    return {name: statistics.median(t[2:]) for name, t in times.items()}
 
-def measure(preset, device, rounds=30):
+def measure(preset, device, rounds=12):
     "A row of the table"
     s, cuda = PRESETS["pose"][preset], device.startswith("cuda")
     model, precision, extra = PoseModel(s).to(device).train(), torch.autocast(torch.device(device).type, torch.bfloat16, enabled=s.bf16), pose_extra(s)

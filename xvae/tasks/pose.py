@@ -198,7 +198,9 @@ def used_pairs(
     seed:int=0, # of the fraction
 )->PoseSet:
     "The pairs that a run is given"
-    chosen = torch.isin(data.pairs.subject, torch.tensor(s.pair_subjects or s.train_subjects)).nonzero()[:, 0]
+    subjects = s.pair_subjects or s.train_subjects
+    chosen = torch.isin(data.pairs.subject, torch.tensor(subjects)).nonzero()[:, 0]
+    if not len(chosen): raise ValueError(f"no pairs of subject {subjects}: those of the data are of {tuple(data.pairs.subject.unique().tolist())}")
     return data.pairs.subset(chosen[random_fraction(len(chosen), s.fraction, seed)])
 
 # %% ../../nbs/40_pose.ipynb #1f37622d
