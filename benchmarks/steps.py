@@ -1,6 +1,6 @@
 """Times the steps of Algorithm 1 against the bare passes of their networks: python benchmarks/steps.py [device [preset ...]]
 
-Writes results/steps.csv, a row for each preset and device; rows of other devices stay."""
+Writes benchmarks/steps.csv, a row for each preset and device; rows of other devices stay."""
 import platform, statistics, sys, time
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def measure(preset, device, rounds=12):
 
 if __name__ == "__main__":
     device, presets = choose_device(*sys.argv[1:2]), sys.argv[2:] or ["laptop", "paper"]
-    rows, path = pd.DataFrame([measure(p, device) for p in presets]), root / "results" / "steps.csv"
+    rows, path = pd.DataFrame([measure(p, device) for p in presets]), root / "benchmarks" / "steps.csv"
     print(rows.T.to_string(header=False))
     if path.exists():
         old, key = pd.read_csv(path), ["preset", "device"]

@@ -1,7 +1,9 @@
 "The notebooks are the source of truth: everything made from them is in step with them, and all of them run"
 import csv, json, re, runpy
-import papermill, pytest
+import pandas as pd, papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
+from xvae.experiments import LAPTOP
+from xvae.tables import TENTH, best_setting
 
 PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}
 notebooks = pytest.mark.parametrize("path", LESSONS + NOTEBOOKS, ids=lambda path: path.stem)
@@ -68,6 +70,13 @@ def test_parameters(path):
     "Every notebook in reproduce/ has the same parameters, in one cell tagged for papermill"
     tagged = [c for c in json.loads(path.read_text())["cells"] if "parameters" in c["metadata"].get("tags", [])]
     assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS
+
+def test_settings_are_what_the_search_found():
+    "`TENTH` and the preset are the best of the committed search, on the mean of all arms"
+    sweep, search = (pd.read_csv(ROOT/f"results/{name}.csv") for name in ("table2_sweep", "search"))
+    found = {"sigma_x": best_setting(sweep, "sigma_x"), "sigma_2d": best_setting(search, "sigma_2d")}
+    assert {k: v[0.1] for k, v in found.items()} == dict(TENTH)
+    assert {k: v[1.0] for k, v in found.items()} == {k: getattr(LAPTOP, k) for k in found}
 
 def test_results_come_from_stored_runs():
     "Every number of a committed table is the metric of a run that is there, or was computed from its model and is kept beside it"

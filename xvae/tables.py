@@ -6,8 +6,8 @@
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LEVELS', 'VALIDATION', 'SIGMAS', 'SIGMAS_2D', 'TENTH', 'WEIGHED',
            'WHY', 'ARMS', 'NOTEBOOKS', 'LABELS', 'DATA_NAMES', 'SKETCH_LABELS', 'SKETCH_MEASURES', 'Arm', 'share',
            'times', 'larger', 'tuned', 'table_runs', 'tidy', 'about', 'origin', 'summary', 'mean_std', 'pairs_in_words',
-           'pose_table', 'level_table', 'markdown', 'write_table', 'has_td', 'fig2_frame', 'fig2_table', 'number_frame',
-           'number_table', 'fig3_frame', 'fig3_table']
+           'pose_table', 'level_table', 'setting_table', 'best_setting', 'markdown', 'write_table', 'has_td',
+           'fig2_frame', 'fig2_table', 'number_frame', 'number_table', 'fig3_frame', 'fig3_table']
 
 # %% ../nbs/51_tables.ipynb #decb5eed
 from dataclasses import dataclass
@@ -198,6 +198,25 @@ def level_table(
     methods = dict.fromkeys(a.method for a in ARMS["fig5"])
     levels = {pairs_in_words(Arm("ours", *level)): (level[0], " ".join(f"S{i}" for i in level[1]) or "all") for level in LEVELS}
     return pd.DataFrame([dict(Method=LABELS[m]) | {f"{name} (mm)": cell(m, *level) for name, level in levels.items()} for m in methods])
+
+# %% ../nbs/51_tables.ipynb #583f94ca
+def setting_table(
+    frame:pd.DataFrame, # from `tidy`, with a column for the setting
+    setting:str, # its name
+    metric:str="pa_mpjpe", # to show, in mm
+)->pd.DataFrame: # a row for each part of the pairs and value of the setting, a column for each method
+    "Mean error over the values of a setting"
+    means = summary(frame, ("supervision", setting, "method"))[metric]["mean"].unstack().sort_index(ascending=[True, False]).round(1)
+    pairs = [f"{100 * f:.0f} %" for f, _ in means.index]
+    return means.rename(columns=LABELS).reset_index().drop(columns="supervision").assign(Pairs=pairs)[["Pairs", setting, *(LABELS[m] for m in means)]]
+
+def best_setting(
+    frame:pd.DataFrame, # from `tidy`, with a column for the setting
+    setting:str, # its name
+    metric:str="pa_mpjpe", # to judge by
+)->pd.Series: # part of the pairs: value
+    "The value of a setting with the lowest error, the mean of all methods"
+    return frame[frame.metric == metric].groupby(["supervision", setting]).value.mean().unstack().idxmin(axis=1)
 
 # %% ../nbs/51_tables.ipynb #cdb9d111
 def markdown(
