@@ -4,7 +4,7 @@ from pathlib import Path
 import papermill
 from tqdm import tqdm
 from xvae.experiments import BASELINES, do_run, find_run, job, task_of
-from xvae.tables import NOTEBOOKS
+from xvae.tables import NOTEBOOKS, notebook_arms
 
 ROOT = Path(__file__).parent.parent
 SHARED = ("preset", "seeds", "device", "results_dir") # parameters that mean the same to all notebooks
@@ -19,7 +19,7 @@ def parameters(words):
 
 def missing(name, asked):
     "Training runs that a notebook needs and the store lacks: (run, job)"
-    task, arms = NOTEBOOKS[name]
+    task, arms = notebook_arms(name, asked.get("preset", "laptop"))
     j = job(**asked, task=task)
     runs = [arm.run(j, seed) for seed in j.seeds for arm in arms]
     return [(run, j) for run in runs if run.method not in BASELINES[task_of(run.settings)] and not find_run(j.results, run)]
