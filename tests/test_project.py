@@ -73,9 +73,9 @@ def test_parameters(path):
 
 def test_settings_are_what_the_search_found():
     "`TENTH` and the preset are the best of the committed search, on the mean of all arms"
-    sweep, search = (pd.read_csv(ROOT/f"results/{name}.csv") for name in ("table2_sweep", "search"))
-    found = {"sigma_x": best_setting(sweep, "sigma_x"), "sigma_2d": best_setting(search, "sigma_2d")}
-    assert {k: v[0.1] for k, v in found.items()} == dict(TENTH)
+    sweep, search, rates = (pd.read_csv(ROOT/f"results/{name}.csv") for name in ("table2_sweep", "search", "rates"))
+    found = {"sigma_x": best_setting(sweep, "sigma_x"), "sigma_2d": best_setting(search, "sigma_2d"), "lr": best_setting(rates, "lr")}
+    assert {k: v[0.1] for k, v in found.items()} == dict(TENTH, lr=LAPTOP.lr)
     assert {k: v[1.0] for k, v in found.items()} == {k: getattr(LAPTOP, k) for k in found}
 
 def test_results_come_from_stored_runs():

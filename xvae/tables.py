@@ -84,7 +84,7 @@ def tuned(
     found = [(name, lambda s, name=name, value=value: value if few(s) else getattr(s, name)) for name, value in TENTH]
     return Arm(method, supervision, subjects, (*found, *larger(k)))
 
-# %% ../nbs/51_tables.ipynb #6e012306
+# %% ../nbs/51_tables.ipynb #9cd4efd9
 def fig5_levels(
     preset:str="laptop", # of the job
 )->list: # part of the pairs, whose
@@ -140,12 +140,13 @@ def notebook_arms(
 def table_runs(
     arms:list, # of `Arm`
     j:Job, # settings, seeds, store
+    kept:str="", # what the table computes from the models; a seed that was not asked for needs to have it, so that nothing is trained for it
     most:int=10, # seeds 0 ... most - 1 are looked for in the store
 )->list: # of done `Run`s
     "The runs behind a table: those asked for, done now if need be, and those that the store has besides"
     asked = [do_run(arm.run(j, seed), j) for seed in j.seeds for arm in arms]
     others = [find_run(j.results, arm.run(j, seed)) for seed in range(most) if seed not in j.seeds for arm in arms]
-    return asked + [run for run in others if run]
+    return asked + [run for run in others if run and (not kept or (j.results / "runs" / run.id / f"{kept}.json").exists())]
 
 # %% ../nbs/51_tables.ipynb #0b0a2bc1
 def tidy(
@@ -228,7 +229,7 @@ def level_table(
     levels = {pairs_in_words(Arm("ours", *level)): (level[0], " ".join(f"S{i}" for i in level[1]) or "all") for level in fig5_levels(preset)}
     return pd.DataFrame([dict(Method=LABELS[m]) | {f"{name} (mm)": cell(m, *level) for name, level in levels.items()} for m in methods])
 
-# %% ../nbs/51_tables.ipynb #d50025a2
+# %% ../nbs/51_tables.ipynb #a0a2c092
 def setting_table(
     frame:pd.DataFrame, # from `tidy`, with a column for the setting
     setting:str, # its name
