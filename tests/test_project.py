@@ -2,8 +2,8 @@
 import csv, json, re, runpy
 import pandas as pd, papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
-from xvae.experiments import LAPTOP
-from xvae.tables import TENTH, best_setting
+from xvae.experiments import job
+from xvae.tables import SEARCHED, best_settings, tuned
 
 PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}
 notebooks = pytest.mark.parametrize("path", LESSONS + NOTEBOOKS, ids=lambda path: path.stem)
@@ -71,12 +71,16 @@ def test_parameters(path):
     tagged = [c for c in json.loads(path.read_text())["cells"] if "parameters" in c["metadata"].get("tags", [])]
     assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS
 
-def test_settings_are_what_the_search_found():
-    "`TENTH` and the preset are the best of the committed search, on the mean of all arms"
-    sweep, search, rates = (pd.read_csv(ROOT/f"results/{name}.csv") for name in ("table2_sweep", "search", "rates"))
-    found = {"sigma_x": best_setting(sweep, "sigma_x"), "sigma_2d": best_setting(search, "sigma_2d"), "lr": best_setting(rates, "lr")}
-    assert {k: v[0.1] for k, v in found.items()} == dict(TENTH, lr=LAPTOP.lr)
-    assert {k: v[1.0] for k, v in found.items()} == {k: getattr(LAPTOP, k) for k in found}
+@pytest.mark.parametrize("methods", SEARCHED)
+@pytest.mark.parametrize("part", [0.1, 1.0])
+def test_settings_are_what_the_search_found(methods, part):
+    "The tables of the laptop preset have what is best in the committed search"
+    log = {("sigma_x",): "table2_sweep", ("sigma_2d",): "search", ("lr",): "rates", ("sigma_2d", "lr"): "grid"}
+    tables = {settings: pd.read_csv(ROOT/f"results/{name}.csv") for settings, name in log.items()}
+    each = [best_settings(table, settings, methods)[part] for settings, table in tables.items() if table.method.isin(methods).any()]
+    found = {k: v for settings in each for k, v in settings.items()}
+    used = [tuned(m, part).run(job("laptop", device="cpu"), 0).settings for m in methods]
+    assert "lr" in found and all(found == {k: getattr(s, k) for k in found} for s in used)
 
 def test_results_come_from_stored_runs():
     "Every number of a committed table is the metric of a run that is there, or was computed from its model and is kept beside it"
