@@ -49,7 +49,7 @@ SIGMAS = {0.1: (1.0, 0.3, 0.1, 0.05), 1.0: (1.0, 0.3, 0.1)} # part of the pairs:
 SIGMAS_2D = {0.1: (0.03, 0.015, 0.0075), 1.0: (0.03, 0.015)} # the same for the 2D loss
 RATES = 0.004, 0.002, 0.001 # peak learning rates
 SEARCHED = (("ours", "without_cross"), ("supervised_only",), ("martinez",), ("chen_ramanan",)) # methods that share their settings
-FOUND = dict(ours=(dict(sigma_x=0.1, sigma_2d=0.015), {}), supervised_only=(dict(sigma_2d=0.015), dict(lr=0.002)), martinez=({}, {}), chen_ramanan=({}, {})) # what the search finds for a tenth of the pairs, for all; else it finds the preset
+FOUND = dict(ours=(dict(sigma_x=0.1, sigma_2d=0.015), {}), supervised_only=(dict(sigma_2d=0.015), dict(lr=0.002)), martinez=({}, dict(sigma_2d=0.015)), chen_ramanan=({}, {})) # what the search finds for a tenth of the pairs, for all; else it finds the preset
 FEW = (400 * 4000) ** 0.5 # pairs, half-way in halvings between these two
 
 # %% ../nbs/51_tables.ipynb #d69935e2
@@ -88,7 +88,7 @@ def tuned(
         return setting, lambda j: of(j).get(setting, getattr(j.settings, setting))
     return Arm(method, supervision, subjects, (*(found(setting) for setting in ("sigma_x", "sigma_2d", "lr")), *larger(k)))
 
-# %% ../nbs/51_tables.ipynb #58bded76
+# %% ../nbs/51_tables.ipynb #a728f27c
 def changed(
     method:str, # of the pose task
     supervision:float, # part of the pairs
@@ -98,7 +98,7 @@ def changed(
     arm = tuned(method, supervision)
     return replace(arm, changes=(*arm.changes, *changes))
 
-# %% ../nbs/51_tables.ipynb #b7f9eee6
+# %% ../nbs/51_tables.ipynb #a0ecf2aa
 def fig5_levels(
     preset:str="laptop", # of the job
 )->list: # part of the pairs, whose
@@ -244,7 +244,7 @@ def level_table(
     levels = {pairs_in_words(Arm("ours", *level)): (level[0], " ".join(f"S{i}" for i in level[1]) or "all") for level in fig5_levels(preset)}
     return pd.DataFrame([dict(Method=LABELS[m]) | {f"{name} (mm)": cell(m, *level) for name, level in levels.items()} for m in methods])
 
-# %% ../nbs/51_tables.ipynb #4619ec66
+# %% ../nbs/51_tables.ipynb #f50eac31
 def setting_table(
     frame:pd.DataFrame, # from `tidy`, with a column for each setting
     *settings:str, # their names
