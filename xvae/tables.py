@@ -88,7 +88,7 @@ def tuned(
         return setting, lambda j: of(j).get(setting, getattr(j.settings, setting))
     return Arm(method, supervision, subjects, (*(found(setting) for setting in ("sigma_x", "sigma_2d", "lr")), *larger(k)))
 
-# %% ../nbs/51_tables.ipynb #8a358e6b
+# %% ../nbs/51_tables.ipynb #2c579fb0
 def changed(
     method:str, # of the pose task
     supervision:float, # part of the pairs
@@ -98,7 +98,7 @@ def changed(
     arm = tuned(method, supervision)
     return replace(arm, changes=(*arm.changes, *changes))
 
-# %% ../nbs/51_tables.ipynb #9f36c74a
+# %% ../nbs/51_tables.ipynb #8b1893ea
 def fig5_levels(
     preset:str="laptop", # of the job
 )->list: # part of the pairs, whose
@@ -244,7 +244,7 @@ def level_table(
     levels = {pairs_in_words(Arm("ours", *level)): (level[0], " ".join(f"S{i}" for i in level[1]) or "all") for level in fig5_levels(preset)}
     return pd.DataFrame([dict(Method=LABELS[m]) | {f"{name} (mm)": cell(m, *level) for name, level in levels.items()} for m in methods])
 
-# %% ../nbs/51_tables.ipynb #804975d9
+# %% ../nbs/51_tables.ipynb #bc9c0d81
 def setting_table(
     frame:pd.DataFrame, # from `tidy`, with a column for each setting
     *settings:str, # their names
