@@ -16,7 +16,7 @@ unexport JUPYTER_PATH
 
 help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
-	@echo "make reproduce  all of them, into results/, with the runs that results/runs has; stopped and started again it goes on"
+	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
 	@echo "make test       check everything"
 	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
 	@echo "make readme     run nbs/index.ipynb and render README.md from it"

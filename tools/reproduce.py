@@ -1,4 +1,4 @@
-"All of reproduce/, runs that are missing only, with one progress bar (`make reproduce`): python tools/reproduce.py [-p NAME VALUE]..."
+"All of reproduce/ but the search, runs that are missing only, with one progress bar (`make reproduce`): python tools/reproduce.py [-p NAME VALUE]..."
 import sys
 from pathlib import Path
 import papermill
@@ -21,8 +21,8 @@ def missing(name, asked):
     "Training runs that a notebook needs and the store lacks: (run, job)"
     task, arms = notebook_arms(name, asked.get("preset", "laptop"))
     j = job(**asked, task=task)
-    runs = [arm.run(j, seed) for seed in j.seeds for arm in arms]
-    return [(run, j) for run in runs if run.method not in BASELINES[task_of(run.settings)] and not find_run(j.results, run)]
+    runs = {run.id: run for run in (arm.run(j, seed) for seed in j.seeds for arm in arms)}
+    return [(run, j) for run in runs.values() if run.method not in BASELINES[task_of(run.settings)] and not find_run(j.results, run)]
 
 def main(words):
     asked = parameters(words)

@@ -45,12 +45,12 @@ class Arm:
 # %% ../nbs/51_tables.ipynb #25090cdd
 LEVELS = [(0.05, (1,)), (0.1, (1,)), (1.0, (1,)), (1.0, (1, 5, 6)), (1.0, ())] # of Fig. 5: part of the pairs, whose
 VALIDATION = (("train_subjects", (1, 5, 6, 7)), ("test_subjects", (8,)), ("validation", True)) # S8 and held-out motion, no test subject
-SIGMAS = {0.1: (1.0, 0.3, 0.1, 0.05), 1.0: (1.0, 0.3, 0.1)} # part of the pairs: sigma_x of the image likelihood, from light to the 400-fold weight
+SIGMAS = {0.1: (1.0, 0.3, 0.1, 0.05), 1.0: (1.0, 0.3, 0.1)} # part of the pairs: sigma_x of the image likelihood, from light to the 400-fold weight (100-fold with all)
 SIGMAS_2D = {0.1: (0.03, 0.015, 0.0075), 1.0: (0.03, 0.015)} # the same for the 2D loss
 RATES = 0.004, 0.002, 0.001 # peak learning rates
 SEARCHED = (("ours", "without_cross"), ("supervised_only",), ("martinez",), ("chen_ramanan",)) # methods that share their settings
 FOUND = dict(ours=(dict(sigma_x=0.1, sigma_2d=0.015), {}), supervised_only=(dict(sigma_2d=0.015), dict(lr=0.002)), martinez=({}, dict(sigma_2d=0.015)), chen_ramanan=({}, {})) # what the search finds for a tenth of the pairs, for all; else it finds the preset
-FEW = (400 * 4000) ** 0.5 # pairs, half-way in halvings between these two
+FEW = (400 * 4000) ** 0.5 # pairs, half-way in halvings between the two numbers of the search
 
 # %% ../nbs/51_tables.ipynb #d69935e2
 def share(
@@ -70,7 +70,7 @@ def times(
 def larger(
     k:int, # how many times as large
 )->tuple: # changes
-    "A larger data set: more pairs, and as many more unpaired poses"
+    "More pairs, and as many more unpaired poses; pictures with 2D joints and steps stay"
     return (times(k, "n_pairs"), times(k, "n_library")) if k > 1 else ()
 
 # %% ../nbs/51_tables.ipynb #9fe81a44
@@ -78,9 +78,9 @@ def tuned(
     method:str, # of the pose task
     supervision:float=1.0, # part of the pairs
     subjects:tuple=(), # whose; empty = all
-    k:int=1, # of a data set so many times as large
+    k:int=1, # of a data set with so many times the pairs
 )->Arm:
-    "An arm with the settings that the search found for about as many pairs"
+    "An arm with the settings that the search found for about as many pairs; ablations of ours have those of ours"
     def found(setting):
         def of(j):
             many = k * share(supervision, subjects) * j.settings.n_pairs >= FEW
@@ -112,10 +112,11 @@ def fig5_arms(
     return [tuned(m, *level) for level in fig5_levels(preset) for m in ("supervised_only", "without_unpaired", "ours")]
 
 # %% ../nbs/51_tables.ipynb #49dadd59
-WEIGHED = (1, 0.1), (4, 0.1), (1, 1.0), (16, 0.1) # times as large a data set, part of its pairs
+WEIGHED = (1, 0.1), (4, 0.1), (1, 1.0), (16, 0.1) # times the pairs, part of them
 WHY = {"as in Table 1": (), "a tenth of the pictures with 2D joints": (times(0.1, "n_wild"),), "four times the unpaired poses": (times(4, "n_library"),),
     "3 target steps to a joint step, not 10": (("m_most", 3),), "no unpaired poses": (("m_most", 0),), "no VAE of poses": (("vae_y", 0.0),),
-    "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0))}
+    "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0)), "pictures as light as for many pairs": (("sigma_x", 1.0),),
+    "2D joints as light as for many pairs": (("sigma_2d", 0.03),)}
 
 # %% ../nbs/51_tables.ipynb #9120134d
 ARMS = dict(
@@ -158,10 +159,11 @@ def table_runs(
     kept:str="", # what the table computes from the models; a seed that was not asked for needs to have it, so that nothing is trained for it
     most:int=10, # seeds 0 ... most - 1 are looked for in the store
 )->list: # of done `Run`s
-    "The runs behind a table: those asked for, done now if need be, and those that the store has besides"
+    "The runs behind a table, each once: those asked for, done now if need be, and those that the store has besides"
     asked = [do_run(arm.run(j, seed), j) for seed in j.seeds for arm in arms]
     others = [find_run(j.results, arm.run(j, seed)) for seed in range(most) if seed not in j.seeds for arm in arms]
-    return asked + [run for run in others if run and (not kept or (j.results / "runs" / run.id / f"{kept}.json").exists())]
+    others = [run for run in others if run and (not kept or (j.results / "runs" / run.id / f"{kept}.json").exists())]
+    return list({run.id: run for run in asked + others}.values())
 
 # %% ../nbs/51_tables.ipynb #0b0a2bc1
 def tidy(
