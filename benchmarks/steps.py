@@ -54,7 +54,7 @@ def measure(preset, device, rounds=12):
         update(optimizer, terms)
     if cuda: torch.cuda.reset_peak_memory_stats()
     t = milliseconds({"bare passes": bare, "joint step": lambda: joint(batch), "with its batch": lambda: joint(pairs()), "target step": target},
-        lambda: None if device == "cpu" else torch.accelerator.synchronize(), rounds)
+        getattr(torch, torch.device(device).type).synchronize, rounds)
     m, c = target_steps(s.n_library, s.n_pairs, s.m_most), cost(s)
     return {"preset": preset, "device": torch.cuda.get_device_name(device) if cuda else platform.machine(), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "bf16": s.bf16} | {f"{k} (ms)": round(v, 2) for k, v in t.items()} | {

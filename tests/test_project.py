@@ -3,7 +3,7 @@ import csv, json, re, runpy
 import pandas as pd, papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae.experiments import job
-from xvae.tables import SEARCHED, best_settings, tuned
+from xvae.tables import SEARCHED, search_found, tuned
 
 PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}
 notebooks = pytest.mark.parametrize("path", LESSONS + NOTEBOOKS, ids=lambda path: path.stem)
@@ -77,8 +77,7 @@ def test_settings_are_what_the_search_found(methods, part):
     "The tables of the laptop preset have what is best in the committed search"
     log = {("sigma_x",): "table2_sweep", ("sigma_2d",): "search", ("lr",): "rates", ("sigma_2d", "lr"): "grid"}
     tables = {settings: pd.read_csv(ROOT/f"results/{name}.csv") for settings, name in log.items()}
-    each = [best_settings(table, settings, methods)[part] for settings, table in tables.items() if table.method.isin(methods).any()]
-    found = {k: v for settings in each for k, v in settings.items()}
+    found = search_found(tables, methods)[part]
     used = [tuned(m, part).run(job("laptop", device="cpu"), 0).settings for m in methods]
     assert "lr" in found and all(found == {k: getattr(s, k) for k in found} for s in used)
 

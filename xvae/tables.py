@@ -6,9 +6,10 @@
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LEVELS', 'VALIDATION', 'SIGMAS', 'SIGMAS_2D', 'RATES', 'SEARCHED',
            'FOUND', 'FEW', 'WEIGHED', 'WHY', 'ARMS', 'NOTEBOOKS', 'LABELS', 'DATA_NAMES', 'SKETCH_LABELS',
            'SKETCH_MEASURES', 'Arm', 'share', 'times', 'larger', 'tuned', 'changed', 'fig5_levels', 'fig5_arms',
-           'notebook_arms', 'table_runs', 'tidy', 'about', 'origin', 'summary', 'mean_std', 'pairs_in_words',
-           'pose_table', 'level_table', 'setting_table', 'best_settings', 'markdown', 'write_table', 'has_td',
-           'fig2_frame', 'fig2_table', 'number_frame', 'number_table', 'fig3_frame', 'fig3_table']
+           'notebook_arms', 'table_runs', 'tidy', 'about', 'origin', 'last_loss', 'summary', 'mean_std',
+           'pairs_in_words', 'pose_table', 'level_table', 'setting_table', 'best_settings', 'search_found', 'markdown',
+           'write_table', 'has_td', 'fig2_frame', 'fig2_table', 'number_frame', 'number_table', 'fig3_frame',
+           'fig3_table']
 
 # %% ../nbs/51_tables.ipynb #decb5eed
 from dataclasses import dataclass, replace
@@ -49,7 +50,11 @@ SIGMAS = {0.1: (1.0, 0.3, 0.1, 0.05), 1.0: (1.0, 0.3, 0.1)} # part of the pairs:
 SIGMAS_2D = {0.1: (0.03, 0.015, 0.0075), 1.0: (0.03, 0.015)} # the same for the 2D loss
 RATES = 0.004, 0.002, 0.001 # peak learning rates
 SEARCHED = (("ours", "without_cross"), ("supervised_only",), ("martinez",), ("chen_ramanan",)) # methods that share their settings
-FOUND = dict(ours=(dict(sigma_x=0.1, sigma_2d=0.015), {}), supervised_only=(dict(sigma_2d=0.015), dict(lr=0.002)), martinez=({}, dict(sigma_2d=0.015)), chen_ramanan=({}, {})) # what the search finds for a tenth of the pairs, for all; else it finds the preset
+FOUND = dict( # what the search finds for a tenth of the pairs, for all; what is not named here is the preset's
+    ours=(dict(sigma_x=0.1, sigma_2d=0.015), {}),
+    supervised_only=(dict(sigma_2d=0.015), dict(lr=0.002)),
+    martinez=({}, dict(sigma_2d=0.015)),
+    chen_ramanan=({}, {}))
 FEW = (400 * 4000) ** 0.5 # pairs, half-way in halvings between the two numbers of the search
 
 # %% ../nbs/51_tables.ipynb #d69935e2
@@ -186,6 +191,16 @@ def origin(r, j):
     motion = getattr(r.settings, "motion", "") if r.settings.data == "rendered" else ""
     return dict(data=r.settings.data, motion=motion, preset=j.preset, run_id=r.id)
 
+# %% ../nbs/51_tables.ipynb #da85e229
+def last_loss(
+    j:Job, # whose store
+    run_id:str, # of a trained run
+    term:str="sup.y", # of the loss curves
+)->float: # nats
+    "Mean of a term of the loss over the last tenth of training"
+    curve = pd.read_csv(j.results / "runs" / run_id / "curves.csv")[term]
+    return curve.tail(max(1, len(curve) // 10)).mean()
+
 # %% ../nbs/51_tables.ipynb #3f3b5797
 def summary(
     frame:pd.DataFrame, # from `tidy`
@@ -267,6 +282,14 @@ def best_settings(
     its = frame[(frame.metric == metric) & frame.method.isin(methods)]
     best = its.groupby(["supervision", *settings]).value.mean().groupby("supervision").idxmin()
     return {f: dict(zip(settings, choice[1:])) for f, choice in best.items()}
+
+def search_found(
+    logs:dict, # (setting, ...): frame of the runs that tried them
+    methods:tuple, # that share their settings
+)->dict: # part of the pairs: {setting: value}
+    "What a search has found for some methods, of all the settings that were tried with them"
+    each = [best_settings(frame, settings, methods) for settings, frame in logs.items() if frame.method.isin(methods).any()]
+    return {f: {k: v for best in each for k, v in best[f].items()} for f in each[0]}
 
 # %% ../nbs/51_tables.ipynb #cdb9d111
 def markdown(

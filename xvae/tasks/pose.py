@@ -200,7 +200,7 @@ def used_pairs(
     "The pairs that a run is given"
     subjects = s.pair_subjects or s.train_subjects
     chosen = torch.isin(data.pairs.subject, torch.tensor(subjects)).nonzero()[:, 0]
-    if not len(chosen): raise ValueError(f"no pairs of subject {subjects}: those of the data are of {tuple(data.pairs.subject.unique().tolist())}")
+    if not len(chosen): raise ValueError(f"no pairs of subject {subjects}: those of the data are of {tuple(data.pairs.subject.unique().tolist())}; choose `pair_subjects` among these")
     return data.pairs.subset(chosen[random_fraction(len(chosen), s.fraction, seed)])
 
 # %% ../../nbs/40_pose.ipynb #1f37622d
