@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PRESETS', 'PARAMETERS', 'VERSION', 'BASELINES',
            'task_of', 'preset_settings', 'cost', 'check_parameters', 'as_seeds', 'as_path', 'choose_device',
-           'project_root', 'Job', 'job', 'Run', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
+           'project_root', 'Job', 'job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
            'load_model', 'do_run', 'checkpoint_of', 'train_and_test', 'computed', 'write_text']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import csv, hashlib, json, os, platform, shutil, subprocess, sys, time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 import torch
 import xvae
@@ -139,7 +139,7 @@ def job(preset="laptop", data=None, motion="procedural", data_root=None, seeds=0
     return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), results.absolute())
 
 # %% ../nbs/50_experiments.ipynb #0fc8b12f
-VERSION = 2
+VERSION = 3
 @dataclass(frozen=True)
 class Run:
     "A method with its settings and seed, and what came out of it"
@@ -148,12 +148,21 @@ class Run:
     seed: int
     metrics: dict = field(default_factory=dict) # name: value, empty before it is done
     environment: dict = field(default_factory=dict) # what it ran on
+    version: int = VERSION # of the code and data that made it
 
     @property
     def id(self):
-        what = dict(version=VERSION, method=self.method, settings=asdict(self.settings), seed=self.seed)
+        what = dict(version=self.version, method=self.method, settings=named(self.settings), seed=self.seed)
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
+def named(
+    s, # settings of a run
+)->dict: # those that its id reads
+    "All settings but the later fields that are at their defaults; of later fields 1 and 1.0 are the same"
+    default = {f.name: f.default for f in fields(s)}
+    number = lambda v: float(v) if type(v) is int else v
+    its = {k: v for k, v in asdict(s).items() if k not in s.LATER or v != default[k]}
+    return {k: number(v) if k in s.LATER else v for k, v in its.items()}
 
 # %% ../nbs/50_experiments.ipynb #481c7b29
 BASELINES = {pose: pose.BASELINES | rivals.RIVALS, sketch: sketch.BASELINES} # task: name: (settings, data, seed, device) -> metrics
@@ -192,7 +201,7 @@ def save_run(
     place = Path(results) / "runs" / run.id
     beside = place.with_name(f".{run.id}.{os.getpid()}")
     beside.mkdir(parents=True, exist_ok=True)
-    (beside / "run.json").write_text(json.dumps(dict(version=VERSION) | asdict(run), indent=1) + "\n")
+    (beside / "run.json").write_text(json.dumps(asdict(run), indent=1) + "\n")
     if curves: write_csv(beside / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
     if model: save_file({k: v.contiguous() for k, v in model.state_dict().items()}, beside / "model.safetensors")
     if place.exists(): shutil.rmtree(place)

@@ -190,7 +190,7 @@ def swapped(
 )->Swap:
     "Decode (z_t of A, z_s of B), means, and encode the result"
     x = model.vae_x.decode(model.vae_x.encode(x_a)[0].mean, model.vae_x.encode(x_b)[1].mean)
-    return Swap(x, *model.vae_x.encode(x))
+    return Swap(x, *model.vae_x.encode(model.vae_x.seen(x)))
 
 # %% ../nbs/07_latents.ipynb #7fa8c1d6
 def line(

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor
 from tqdm import tqdm
 from .data.records import load_tensors, save_tensors
-from .losses import Weights, total_loss, vae_y_loss, weigh
+from .losses import Weights, same_person, total_loss, vae_y_loss, weigh
 from .models import CrossModalVAE
 
 # %% ../nbs/04_training.ipynb #54c7950e
@@ -38,7 +38,8 @@ def joint_loss(
 )->dict: # "loss.term": nats per sample
     "Lines 4 to 10 of Algorithm 1: the terms whose sum is the joint loss"
     e = model.encode(batch.x, batch.y)
-    terms, y_from_z = total_loss(model, e, batch.x, batch.y, w)
+    partner = same_person(batch.info["person"]) if w.cross_s == "person" else None
+    terms, y_from_z = total_loss(model, e, batch.x, batch.y, w, partner)
     return terms | (extra(model, e, y_from_z, batch) if extra else {})
 
 def target_loss(
@@ -168,7 +169,7 @@ def train(
     targets:Callable|None, # () -> (N, ...) unpaired y, line 13; None if m = 0
     steps:int, # joint steps
     m:int, # target steps after each joint step, see `target_steps`
-    w:Weights=Weights(), # of Eq. 7
+    w:Weights|Callable=Weights(), # of Eq. 7; a function of the part of the training that is done, 0 to 1, if they change on the way
     extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
     lr:float=1e-4, # peak learning rate
     schedule:str="constant", # see `learning_rate`
@@ -183,11 +184,13 @@ def train(
     optimizer, device = adam(model), next(model.parameters()).device
     first, curves = load_checkpoint(checkpoint, model, optimizer) if checkpoint and checkpoint.exists() else (0, [])
     precision = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+    weights = w if callable(w) else lambda done: w
     model.train()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for step in tqdm(range(first, steps), desc=label, initial=first, total=steps, leave=False, mininterval=1):
             seed_step(seed, step)
             for group in optimizer.param_groups: group["lr"] = learning_rate(step, steps, lr, schedule)
+            w = weights(step / steps)
             batch = pairs()                                                         # 3
             with precision: terms = joint_loss(model, batch, w, extra)              # 4-10
             update(optimizer, terms)                                                # 11

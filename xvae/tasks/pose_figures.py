@@ -18,7 +18,7 @@ from ..data.records import PoseData, PoseSet
 from ..data.skeletons import PARENTS
 from ..latents import line, swap_grid
 from ..metrics import pa_mpjpe
-from .pose import PoseModel, network_input, predict
+from .pose import PoseModel, predict
 
 # %% ../../nbs/44_pose_figures.ipynb #abe9d0d0
 def best_median_worst(
@@ -37,10 +37,10 @@ def shown(
     poses:PoseSet, # pictures
 )->dict: # pictures (N, 3, S, S) uint8; estimate (N, 17, 3) mm; overlay (N, 17, 2) crop coordinates
     "Estimates on some pictures"
-    x = network_input(poses, next(model.parameters()).device)
+    x = model.look(poses)
     joints = model.translate(x)
     overlay = weak_project(joints - joints[:, :1], model.camera(model.vae_x.encoder(x)))
-    return dict(pictures=(255 * x).round().to(torch.uint8).cpu(), estimate=1000 * (joints - joints[:, :1]).cpu(), overlay=overlay.cpu())
+    return dict(pictures=(255 * model.colours(model.vae_x.drawn(x))).round().to(torch.uint8).cpu(), estimate=1000 * (joints - joints[:, :1]).cpu(), overlay=overlay.cpu())
 
 def gallery(
     model:PoseModel, # in eval mode
@@ -97,11 +97,12 @@ def codes_shown(
     steps:int=7, # on the way, both ends included
 )->tuple: # ({}, ends (2, n, 3, S, S), path_pictures (steps, n, 3, S, S), path_poses (steps, n, 17, 3) mm, grid (n, n, 3, S, S), grid_of (2, n, 3, S, S))
     "Interpolations of z_t, and z_t combined with z_s"
-    device, order = next(model.parameters()).device, torch.randperm(len(data.test), generator=torch.Generator().manual_seed(0))
-    a, b, of_t, of_s = (network_input(data.test[i], device) for i in order[:4 * n].split(n))
+    order = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(0))
+    a, b, of_t, of_s = (model.look(data.test[i]) for i in order[:4 * n].split(n))
     z_t, (z_a, z_s) = model.vae_x.encode(b)[0].mean, (q.mean for q in model.vae_x.encode(a))
     path = line(z_a, z_t, steps)
     pictures = model.vae_x.decode(path.flatten(0, 1), z_s.repeat(steps, 1)).unflatten(0, (steps, n))
     poses = 1000 * model.vae_y.decode(path.flatten(0, 1)).unflatten(0, (steps, n))
-    seen = dict(ends=torch.stack([a, b]), path_pictures=pictures, grid=swap_grid(model, of_t, of_s), grid_of=torch.stack([of_t, of_s]))
-    return {}, {k: (255 * v.clamp(0, 1)).round().to(torch.uint8).cpu() for k, v in seen.items()} | dict(path_poses=poses.cpu())
+    seen = dict(path_pictures=pictures, grid=swap_grid(model, of_t, of_s)) | {
+        k: torch.stack([model.vae_x.drawn(x) for x in xs]) for k, xs in dict(ends=(a, b), grid_of=(of_t, of_s)).items()}
+    return {}, {k: (255 * model.colours(v)).round().to(torch.uint8).cpu() for k, v in seen.items()} | dict(path_poses=poses.cpu())

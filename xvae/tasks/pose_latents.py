@@ -23,7 +23,7 @@ from ..data.skeletons import JOINTS, bone_lengths
 from ..latents import PROBES, alignment, best_of_k, coverage, decode_targets, guesses, line, mismatched, posterior_samples
 from ..latents import prior_samples, probe, r2, reader, spread_error, swapped
 from ..metrics import mpjpe, pa_mpjpe
-from .pose import PoseModel, PoseSettings, asked, network_input, network_target
+from .pose import PoseModel, PoseSettings, asked, network_target
 
 # %% ../../nbs/43_pose_latents.ipynb #d4810f6a
 def load_strangers(
@@ -56,8 +56,7 @@ def encoded(
     batch:int=256, # pictures at a time
 )->Codes:
     "Features and posteriors of pictures"
-    device = next(model.parameters()).device
-    features = [model.vae_x.encoder(network_input(poses[i:i + batch], device)) for i in range(0, len(poses), batch)]
+    features = [model.vae_x.encoder(model.look(poses[i:i + batch])) for i in range(0, len(poses), batch)]
     q_t, q_s = zip(*map(model.vae_x.posteriors, features))
     return Codes(torch.cat(features).cpu(), gathered(q_t), gathered(q_s))
 
@@ -147,8 +146,7 @@ def swap_codes(
     batch:int=256, # pictures at a time
 )->tuple: # q(z_t | swap), q(z_s | swap)
     "Codes of swaps, encoded again"
-    device = next(model.parameters()).device
-    look = lambda poses, i: network_input(poses[i:i + batch], device)
+    look = lambda poses, i: model.look(poses[i:i + batch])
     _, q_t, q_s = zip(*(swapped(model, look(a, i), look(b, i)) for i in range(0, len(a), batch)))
     return gathered(q_t), gathered(q_s)
 

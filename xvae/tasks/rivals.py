@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..data.cameras import fit_weak_camera
 from ..data.records import PoseData, PoseSet
 from ..networks import ResNetEncoder
-from .pose import PoseSettings, mirrored, network_input, pose_metrics, pose_pairs, used_pairs
+from .pose import PoseSettings, channels, mirrored, network_input, pose_metrics, pose_pairs, used_pairs
 from ..training import Batch, adam, learning_rate, seed_step, update
 
 # %% ../../nbs/42_rivals.ipynb #76a42f43
@@ -53,7 +53,7 @@ def joints_head(
     s:PoseSettings, # names the encoder
 )->nn.Sequential: # (N, 3, S, S) -> (N, 17, 2) crop coordinates
     "A ResNet and a linear layer: pictures to 2D joints"
-    encoder = ResNetEncoder(s.encoder)
+    encoder = ResNetEncoder(s.encoder, channels(s.picture))
     return nn.Sequential(encoder, nn.Linear(encoder.n_features, 17 * 2), nn.Unflatten(1, (17, 2)))
 
 # %% ../../nbs/42_rivals.ipynb #f5a42b2c
@@ -109,11 +109,12 @@ def trained_head(
 def predict_2d(
     head:nn.Module, # in eval mode
     poses:PoseSet, # pictures
+    picture:str="black", # what the head sees, see `network_input`
     batch:int=256, # pictures at a time
 )->Tensor: # (N, 17, 2) crop coordinates, on the head's device
     "2D joints estimated from pictures"
     device = next(head.parameters()).device
-    return torch.cat([head(network_input(poses[i:i + batch], device)) for i in range(0, len(poses), batch)])
+    return torch.cat([head(network_input(poses[i:i + batch], device, picture)) for i in range(0, len(poses), batch)])
 
 # %% ../../nbs/42_rivals.ipynb #94bdcd8b
 def metrics_2d(
@@ -248,8 +249,8 @@ def martinez(
 )->dict: # as `pose_metrics`
     "Martinez et al.: 2D head and lifter, both trained, evaluated"
     head, pairs = trained_head(s, data, seed, device), used_pairs(s, data, seed)
-    lifter = train_lifter(s, predict_2d(head, pairs), pairs.joints.to(device), seed)
-    return pose_metrics(lift(lifter, predict_2d(head, data.test)), data.test)
+    lifter = train_lifter(s, predict_2d(head, pairs, s.picture), pairs.joints.to(device), seed)
+    return pose_metrics(lift(lifter, predict_2d(head, data.test, s.picture)), data.test)
 
 # %% ../../nbs/42_rivals.ipynb #14f8e31a
 def chen_ramanan(
@@ -260,7 +261,7 @@ def chen_ramanan(
 )->dict: # as `pose_metrics`
     "Chen and Ramanan: 2D head trained, its joints matched and the matches warped, evaluated"
     library = torch.cat([data.library, used_pairs(s, data, seed).joints]).to(device)
-    joints_2d = predict_2d(trained_head(s, data, seed, device), data.test)
+    joints_2d = predict_2d(trained_head(s, data, seed, device), data.test, s.picture)
     return pose_metrics(warped(library[matches(joints_2d, library)[:, 0]], joints_2d), data.test)
 
 RIVALS = dict(martinez=martinez, chen_ramanan=chen_ramanan)

@@ -59,6 +59,8 @@ class SketchSettings(HasWeights):
     schedule:str = "cosine" # see `learning_rate`
     bf16:bool = False # forward passes in bfloat16
 
+    LATER = HasWeights.LATER
+
 METHODS = dict(ours=lambda s: s, without_td=lambda s: replace(s, td=False), paired_steps=lambda s: replace(s, td="paired"))
 
 # %% ../../nbs/41_sketch.ipynb #408d90e3
@@ -100,9 +102,9 @@ def build(
     s:SketchSettings, # sizes
 )->CrossModalVAE:
     "Two convolutional VAEs"
-    x, y, d = ResNetEncoder(s.encoder), ResNetEncoder(s.encoder, in_channels=1), s.d_latent
-    vae_x = SourceVAE(x, ConvDecoder(2 * d, s.image_size, s.decoder_channels), x.n_features, d, d)
-    return CrossModalVAE(vae_x, TargetVAE(y, ConvDecoder(d, s.image_size, s.decoder_channels, 1), y.n_features, d))
+    x, y, d_t, d_s = ResNetEncoder(s.encoder), ResNetEncoder(s.encoder, in_channels=1), s.d_t or s.d_latent, s.d_s or s.d_latent
+    vae_x = SourceVAE(x, ConvDecoder(d_t + d_s, s.image_size, s.decoder_channels), x.n_features, d_t, d_s)
+    return CrossModalVAE(vae_x, TargetVAE(y, ConvDecoder(d_t, s.image_size, s.decoder_channels, 1), y.n_features, d_t))
 
 # %% ../../nbs/41_sketch.ipynb #dca5db80
 def discard(
@@ -144,7 +146,7 @@ def train_model(
     pairs = sketch_pairs(data.train.photos.to(device), maps[paired], photo[paired], s.batch)
     m = target_steps(len(unpaired), len(paired), s.m_most) if s.td else 0
     targets = tensor_targets(maps[paired if s.td == "paired" else unpaired], s.target_batch)
-    curves = train(model, pairs, targets, s.steps, m, s.weights(), None, s.lr, s.schedule,
+    curves = train(model, pairs, targets, s.steps, m, s.weights, None, s.lr, s.schedule,
         seed, checkpoint, bf16=s.bf16, label=label)
     return model.eval(), curves
 
