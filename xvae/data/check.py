@@ -23,7 +23,7 @@ import torch
 from tqdm.auto import tqdm
 from . import amass, cmu, human36m, pictures, pose2d, shoev2
 from .prepared import needs
-from .skeletons import JOINTS, MEASURED, SUBJECTS, bone_lengths, subject_lengths
+from .skeletons import JOINTS, SUBJECTS, bone_lengths, subject_lengths
 
 # %% ../../nbs/26_check.ipynb #6203e134
 @dataclass(frozen=True)
@@ -200,10 +200,7 @@ def bones_of(
     worst = int(np.abs(off).argmax())
     text = f"{JOINTS[worst + 1]}'s bone off by {off[worst]:+.1f} mm, the most"
     again = f"these are not S{subject}'s poses, or not in the joint order of 32; unpack Poses_D3_Positions_mono_S{subject}.tgz again"
-    if subject in MEASURED:
-        return Finding(f"S{subject} bone lengths", "the published, +-1 mm", text, bool(np.abs(off).max() <= 1.05), again)
-    shown = ", ".join(f"{JOINTS[b + 1]} {lengths[b]:.0f}" for b in (0, 1, 2, 6, 7, 8, 9, 10, 11, 12))
-    return Finding(f"S{subject} bone lengths", "unverified", f"{shown} mm", None)
+    return Finding(f"S{subject} bone lengths", "the published, +-1 mm", text, bool(np.abs(off).max() <= 1.05), again)
 
 # %% ../../nbs/26_check.ipynb #de090b5c
 def subject_findings(

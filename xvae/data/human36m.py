@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['VERSION', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'FROM_32', 'ACTIONS', 'RENAMED', 'MONO', 'WORLD', 'D2', 'VIDEOS',
            'BOXES', 'MASKS', 'CORRUPT', 'SHIFTED', 'SHIFT', 'TAIL', 'FIELDS', 'rotation', 'world_to_camera',
-           'camera_to_world', 'to_pixels', 'facing', 'sides_agree', 'length_range', 'check_poses', 'take_number',
-           'Sequence', 'sequences', 'placed', 'read_cdf', 'check_pixels', 'file_of', 'read_poses', 'frames', 'masks',
-           'extent', 'mask_box', 'joints_box', 'kind_of', 'mask_stream', 'segments', 'raw_shots', 'read_list', 'Rows',
+           'camera_to_world', 'to_pixels', 'facing', 'sides_agree', 'check_poses', 'take_number', 'Sequence',
+           'sequences', 'placed', 'read_cdf', 'check_pixels', 'file_of', 'read_poses', 'frames', 'masks', 'extent',
+           'mask_box', 'joints_box', 'kind_of', 'mask_stream', 'segments', 'raw_shots', 'read_list', 'Rows',
            'read_picture', 'listed_shots', 'footage']
 
 # %% ../../nbs/21_human36m.ipynb #90d9db74
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from .prepared import Footage, Shot, needs
 from .records import fault
-from .skeletons import JOINTS, MEASURED, SUBJECTS, bone_lengths, subject_lengths
+from .skeletons import JOINTS, SUBJECTS, bone_lengths, subject_lengths
 
 # %% ../../nbs/21_human36m.ipynb #9935d358
 VERSION = 1 # of what this reader returns: a cache made by another version is made again
@@ -137,14 +137,6 @@ _again = "unpack or copy the file again"
 
 def _line(error): return " ".join(str(error).split())
 
-def length_range(
-    subject:int, # one of SUBJECTS
-)->tuple: # lowest and highest (16,), mm
-    "Between which bounds the bones of a subject must be long"
-    if subject in MEASURED: return subject_lengths(subject).numpy() - 5, subject_lengths(subject).numpy() + 5
-    everyone = np.stack([subject_lengths(s).numpy() for s in MEASURED])
-    return everyone.min(0) * 5 / 6, everyone.max(0) * 7 / 6
-
 # %% ../../nbs/21_human36m.ipynb #dd3c7d6e
 def _check_numbers(joints, source):
     if joints.ndim != 3 or joints.shape[1:] != (17, 3) or not len(joints):
@@ -179,7 +171,8 @@ def _check_sides(joints, source):
 
 # %% ../../nbs/21_human36m.ipynb #eff41ac6
 def _check_bones(lengths, subject, source):
-    low, high = length_range(subject)
+    own = subject_lengths(subject).numpy()
+    low, high = own - 5, own + 5
     middle, spread = np.median(lengths, 0), lengths.std(0)
     for j in range(1, 17):
         if not low[j - 1] <= middle[j - 1] <= high[j - 1]:
