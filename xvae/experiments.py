@@ -6,7 +6,7 @@
 __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PRESETS', 'PARAMETERS', 'VERSION', 'BASELINES',
            'task_of', 'preset_settings', 'cost', 'check_parameters', 'as_seeds', 'as_path', 'choose_device',
            'project_root', 'Job', 'job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
-           'load_model', 'do_run', 'checkpoint_of', 'train_and_test', 'computed', 'write_text']
+           'read_run', 'load_model', 'do_run', 'checkpoint_of', 'train_and_test', 'computed', 'write_text']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import csv, hashlib, json, os, platform, shutil, subprocess, sys, time
@@ -222,6 +222,15 @@ def find_run(
     if not path.exists(): return None
     try: stored = json.loads(path.read_text()); return replace(run, metrics=stored["metrics"], environment=stored["environment"])
     except (ValueError, KeyError, TypeError) as e: raise ValueError(f"{path}: not a stored run ({e}); delete its folder and it will be done again") from e
+
+def read_run(
+    path, # a run.json
+)->Run:
+    "A stored run, whatever its version"
+    stored = json.loads(Path(path).read_text())
+    kind = SketchSettings if "td" in stored["settings"] else PoseSettings
+    settings = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored["settings"].items()})
+    return Run(**stored | dict(settings=settings))
 
 def load_model(
     results:Path, # the store is results/runs
