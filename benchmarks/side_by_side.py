@@ -9,6 +9,7 @@ root = Path(__file__).parent.parent
 sys.path.insert(0, str(root))
 from xvae.experiments import checkpoint_of, job, plan
 from xvae.side_by_side import do_runs
+from xvae.tasks.pose import load_data
 
 def busy():
     while True: pass
@@ -24,6 +25,7 @@ def seconds(runs, jobs):
 if __name__ == "__main__":
     few = replace(job(device="cpu").settings, steps=int(*sys.argv[1:2] or [200]), n_pairs=400, n_wild=400, n_test=100, n_library=400)
     runs = [plan("ours", few, seed) for seed in (0, 1)]
+    load_data(few) # draws the pictures
     other = multiprocessing.get_context("spawn").Process(target=busy, daemon=True)
     for name in "alone", "beside a busy process":
         if name != "alone": other.start()

@@ -169,7 +169,7 @@ def progress(
     total:int|None=None, # runs, if that is known
 )->tqdm:
     "A bar that counts runs and is drawn once a second"
-    return tqdm(total=total, desc="training", unit="run", mininterval=1, miniters=0, leave=False)
+    return tqdm(total=total, desc="training", unit="run", mininterval=1, miniters=0, smoothing=0, leave=False)
 
 def do_runs(
     runs:list, # planned
