@@ -2,6 +2,9 @@
 PYTHON ?= python3
 # Parameters of the notebooks, for one: make table1 ARGS="-p preset smoke -p seeds 0,1,2"
 ARGS ?=
+# How many runs are trained at a time: make table1 JOBS=4. Without it one a core, or one on a GPU
+JOBS ?= $(XVAE_JOBS)
+export XVAE_JOBS := $(JOBS)
 # Where one table's numbers go. It starts empty, so that everything is trained here; `make reproduce` adds to results/ instead.
 RESULTS ?= _runs/results
 
@@ -17,6 +20,7 @@ unexport JUPYTER_PATH
 help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
 	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
+	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
 	@echo "make test       check everything"
 	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
 	@echo "make readme     run nbs/index.ipynb and render README.md from it"

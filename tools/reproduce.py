@@ -1,9 +1,9 @@
 "All of reproduce/ but the search, runs that are missing only, with one progress bar (`make reproduce`): python tools/reproduce.py [-p NAME VALUE]..."
-import sys
+import signal, sys
 from pathlib import Path
 import papermill
-from tqdm import tqdm
-from xvae.experiments import BASELINES, do_run, find_run, job, task_of
+from xvae.experiments import job
+from xvae.side_by_side import do_runs, progress
 from xvae.tables import NOTEBOOKS, notebook_arms
 
 ROOT = Path(__file__).parent.parent
@@ -17,20 +17,22 @@ def parameters(words):
         sys.exit(f"parameter {', '.join(unknown)}: all notebooks share {', '.join(SHARED)}; for other data run them one by one with papermill")
     return found
 
-def missing(name, asked):
-    "Training runs that a notebook needs and the store lacks: (run, job)"
+def needed(name, asked):
+    "Runs that a notebook needs"
     task, arms = notebook_arms(name, asked.get("preset", "laptop"))
     j = job(**asked, task=task)
-    runs = {run.id: run for run in (arm.run(j, seed) for seed in j.seeds for arm in arms)}
-    return [(run, j) for run in runs.values() if run.method not in BASELINES[task_of(run.settings)] and not find_run(j.results, run)]
+    return [arm.run(j, seed) for seed in j.seeds for arm in arms]
 
 def main(words):
     asked = parameters(words)
     (ROOT / "_runs").mkdir(exist_ok=True)
-    with tqdm(total=len({run.id for name in NOTEBOOKS for run, _ in missing(name, asked)}), unit="run", desc="training runs") as bar:
+    with progress() as bar:
+        do_runs([run for name in NOTEBOOKS for run in needed(name, asked)], job(**asked), bar=bar)
         for name in NOTEBOOKS:
-            for run, j in missing(name, asked): do_run(run, j); bar.update()
             bar.set_postfix_str(name)
             papermill.execute_notebook(ROOT / f"reproduce/{name}.ipynb", ROOT / f"_runs/{name}.ipynb", asked, progress_bar=False)
 
-if __name__ == "__main__": main(sys.argv[1:])
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler) # ends like Ctrl-C
+    try: main(sys.argv[1:])
+    except KeyboardInterrupt: print("stopped; the same command goes on from here", file=sys.stderr); sys.exit(130)

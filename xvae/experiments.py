@@ -6,17 +6,21 @@
 __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PRESETS', 'PARAMETERS', 'VERSION', 'BASELINES',
            'task_of', 'preset_settings', 'cost', 'check_parameters', 'as_seeds', 'as_path', 'choose_device',
            'project_root', 'Job', 'job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
-           'read_run', 'load_model', 'do_run', 'checkpoint_of', 'train_and_test', 'computed', 'write_text']
+           'read_run', 'load_model', 'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test', 'run_name',
+           'computed', 'write_text']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import csv, hashlib, json, os, platform, shutil, subprocess, sys, time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 import torch
 import xvae
+from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 from .data.records import cache_folder, load_tensors, save_tensors
+from .data.rendered import one_thread_each
 from .tasks import pose, rivals, sketch
 from .tasks.pose import PoseSettings
 from .tasks.sketch import SketchSettings
@@ -201,11 +205,13 @@ def save_run(
     place = Path(results) / "runs" / run.id
     beside = place.with_name(f".{run.id}.{os.getpid()}")
     beside.mkdir(parents=True, exist_ok=True)
-    (beside / "run.json").write_text(json.dumps(asdict(run), indent=1) + "\n")
-    if curves: write_csv(beside / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
-    if model: save_file({k: v.contiguous() for k, v in model.state_dict().items()}, beside / "model.safetensors")
-    if place.exists(): shutil.rmtree(place)
-    os.replace(beside, place)
+    try:
+        (beside / "run.json").write_text(json.dumps(asdict(run), indent=1) + "\n")
+        if curves: write_csv(beside / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
+        if model: save_file({k: v.contiguous() for k, v in model.state_dict().items()}, beside / "model.safetensors")
+        if place.exists(): shutil.rmtree(place)
+        os.replace(beside, place)
+    finally: shutil.rmtree(beside, ignore_errors=True) # of a run that was stopped just here
 
 def write_csv(path, rows):
     with open(path, "w", newline="") as f:
@@ -250,24 +256,44 @@ def do_run(
     j:Job, # where and on what
     again:bool=False, # even if it is stored
 )->Run: # done
-    "A run from the store, or trained, evaluated and stored"
-    if not again and (done := find_run(j.results, run)): return done
+    "A run from the store, or trained, evaluated and stored, by one process at a time"
+    return once(run, lambda: None if again else find_run(j.results, run), lambda: trained(run, j))
+
+def once(run, find, make):
+    "What `find` gives; if that is nothing, what `make` gives, unless another process makes it first"
+    if (found := find()): return found
+    lock = checkpoint_of(run).with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock): return find() or make()
+
+def checkpoint_of(run): return cache_folder() / "checkpoints" / f"{run.id}.safetensors"
+
+# %% ../nbs/50_experiments.ipynb #228c5784
+def trained(
+    run:Run, # planned
+    j:Job, # where and on what
+)->Run: # done
+    "A run trained, evaluated and stored; on the CPU by one thread, but for the data"
     task = task_of(run.settings)
     data, began = task.load_data(run.settings, j.data_root), time.time()
     baseline = BASELINES[task].get(run.method)
-    if baseline: model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
-    else: model, curves, metrics = train_and_test(run, j, data)
-    run = replace(run, metrics=metrics, environment=environment(j.device, time.time() - began))
+    with one_thread_each() if j.device == "cpu" else nullcontext():
+        if baseline: model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
+        else: model, curves, metrics = train_and_test(run, j, data)
+        run = replace(run, metrics=metrics, environment=environment(j.device, time.time() - began))
     save_run(j.results, run, curves, model)
     checkpoint_of(run).unlink(missing_ok=True)
     return run
 
-def checkpoint_of(run): return cache_folder() / "checkpoints" / f"{run.id}.safetensors"
-
 def train_and_test(run, j, data):
-    task, label = task_of(run.settings), f"{run.method} {run.settings.fraction:.0%} seed {run.seed}"
-    model, curves = task.train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), label)
+    task = task_of(run.settings)
+    model, curves = task.train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run))
     return model, curves, task.evaluate(model, data, run.settings)
+
+def run_name(run):
+    "Method, level and seed, such as ours 10% of S1 seed 0"
+    who = " ".join(f"S{i}" for i in getattr(run.settings, "pair_subjects", ()))
+    return f"{run.method} {run.settings.fraction:.0%}{who and f' of {who}'} seed {run.seed}"
 
 # %% ../nbs/50_experiments.ipynb #ac2df116
 def computed(
@@ -279,11 +305,12 @@ def computed(
     "What `make` gives for a run's model, from the store if it is there"
     place = Path(j.results) / "runs" / run.id
     numbers, tensors = place / f"{name}.json", place / f"{name}.safetensors"
-    if not (numbers.exists() and tensors.exists()):
-        if not (place / "model.safetensors").exists(): do_run(run, j, again=True)
+    def compute():
+        if not (place / "model.safetensors").exists(): trained(run, j)
         made = make(load_model(j.results, run).to(j.device), task_of(run.settings).load_data(run.settings, j.data_root), run)
         save_tensors(tensors, made[1])
         write_text(numbers, json.dumps({k: round(v, 6) for k, v in made[0].items()}, indent=1) + "\n")
+    once(run, lambda: numbers.exists() and tensors.exists(), compute)
     return json.loads(numbers.read_text()), load_tensors(tensors)[0]
 
 def write_text(path, text):

@@ -15,7 +15,8 @@ __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LEVELS', 'VALIDATION
 from dataclasses import dataclass, replace
 from pathlib import Path
 import pandas as pd
-from .experiments import Job, Run, do_run, find_run, plan, task_of, write_text
+from .experiments import Job, Run, find_run, plan, task_of, write_text
+from .side_by_side import do_runs
 from .tasks.sketch import METHODS
 
 # %% ../nbs/51_tables.ipynb #8650d7d9
@@ -165,7 +166,7 @@ def table_runs(
     most:int=10, # seeds 0 ... most - 1 are looked for in the store
 )->list: # of done `Run`s
     "The runs behind a table, each once: those asked for, done now if need be, and those that the store has besides"
-    asked = [do_run(arm.run(j, seed), j) for seed in j.seeds for arm in arms]
+    asked = do_runs([arm.run(j, seed) for seed in j.seeds for arm in arms], j)
     others = [find_run(j.results, arm.run(j, seed)) for seed in range(most) if seed not in j.seeds for arm in arms]
     others = [run for run in others if run and (not kept or (j.results / "runs" / run.id / f"{kept}.json").exists())]
     return list({run.id: run for run in asked + others}.values())
