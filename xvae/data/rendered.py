@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, normalize
 from tqdm.auto import tqdm
 from .cameras import look_at, project, square_box, to_camera, to_crop
-from .cmu import read_trials, split_trials
+from .cmu import Tally, read_trials, split_trials
 from .motion import ACTIONS, everyday, library, perform
 from .records import PoseData, PoseSet, cache_folder, kept, load_tensors, save_tensors
 from .renderer import FACTORS, LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, Look
@@ -66,8 +66,11 @@ def cmu_directions(
     root:str, # folder of CMU trials
     files:tuple, # from `trial_files`, so that a changed folder is read again
 )->dict: # name: (T, 16, 3) directions, world, z up
-    "All trials under a folder at 10 frames a second"
-    return {t.name: directions(t.joints) for t in read_trials(root)}
+    "All trials under a folder at 10 frames a second; says so if some were cut or left out"
+    tally = Tally()
+    trials = {t.name: directions(t.joints) for t in read_trials(root, tally=tally)}
+    if tally.cut or tally.left_out: print(tally)
+    return trials
 
 # %% ../../nbs/16_rendered.ipynb #47a7fda8
 def turned(
