@@ -116,9 +116,9 @@ def test_broken_takes_of_real_cmu(fps):
 @pytest.mark.skipif(not CMU.is_dir(), reason="no CMU trials in ../shared/data/cmu")
 def test_people_rendered_from_real_cmu_are_sound(capsys):
     "The same trials by the other way, as a copy of the directions; what was cut is said"
-    from xvae.data.rendered import cmu_directions, trial_files
+    from xvae.data.rendered import cmu_directions, trials_digest
     cmu_directions.cache_clear()
-    trials = cmu_directions(str(CMU), tuple(trial_files(CMU)))
+    trials = cmu_directions(str(CMU), trials_digest(CMU))
     assert len(trials) == 28 and len(trials["03_02"]) == len(range(60, 365, 12)) and "3 cut, the first 01_06.amc" in capsys.readouterr().out
 
 # Odd files in a sound folder

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BODY_JOINTS', 'BODY_PARENTS', 'HEAD_TOP', 'SOURCES', 'ABOVE', 'TRAINED', 'Body', 'read_body', 'find_bodies',
            'Recording', 'read_recording', 'rotation_matrices', 'body_joints', 'body_for', 'to_seventeen', 'recordings',
-           'clips', 'drawn', 'cameras_of', 'about_z', 'as_seen', 'check_world', 'pose_library', 'library']
+           'sources', 'clips', 'drawn', 'cameras_of', 'about_z', 'as_seen', 'check_world', 'pose_library', 'library']
 
 # %% ../../nbs/23_amass.ipynb #82e11b1e
 from collections.abc import Callable, Iterable, Iterator
@@ -243,6 +243,12 @@ def recordings(
     twice = {p for before, p in zip(found, found[1:]) if _trial(p) == _trial(before)}
     if tally is not None: tally.left_out |= {p: "the same trial again" for p in sorted(twice)}
     return [p for p in found if p not in twice]
+
+def sources(
+    root, # a folder of AMASS
+)->list: # of paths
+    "All files that `clips` reads: recordings, each once, and body models"
+    return recordings(root) + sorted(set(find_bodies(root).values()))
 
 # %% ../../nbs/23_amass.ipynb #77b08f33
 ABOVE = [j for j, name in enumerate(BODY_JOINTS[:22]) if not re.search("pelvis|hip|knee|ankle|foot", name)] # joints above the hips

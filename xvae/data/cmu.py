@@ -6,7 +6,7 @@
 __all__ = ['BONE_OF_JOINT', 'NOSE', 'POSITIONS', 'ROTATIONS', 'LOST', 'JOINT_OF_BVH', 'BVH_UNIT', 'FASTEST', 'FPS', 'DEAL',
            'Skeleton', 'read_asf', 'write_example', 'read_amc', 'bone_ends', 'cmu_joints', 'Hierarchy', 'read_bvh',
            'joint_places', 'with_lost_bones', 'bvh_joints', 'unbroken', 'Trial', 'Tally', 'counted', 'clips',
-           'motion_files', 'odd_body', 'read_trials', 'library', 'split_trials']
+           'motion_files', 'sources', 'odd_body', 'read_trials', 'library', 'split_trials']
 
 # %% ../../nbs/13_cmu.ipynb #741d8e70
 from collections.abc import Callable, Iterator
@@ -506,6 +506,15 @@ def motion_files(
     twice = [p for before, p in zip(found, found[1:]) if p.stem == before.stem]
     if tally is not None: tally.left_out |= {p: "the same trial again" for p in twice}
     return [p for p in found if p not in set(twice)]
+
+# %% ../../nbs/13_cmu.ipynb #dec47010
+def sources(
+    root, # a folder of trials
+)->list: # of paths
+    "All files that `clips` reads: the trials, each once, and their skeletons"
+    trials = motion_files(root)
+    skeletons = {_asf_of(path) for path in trials if path.suffix.lower() == ".amc"}
+    return trials + sorted(path for path in skeletons if path.is_file())
 
 # %% ../../nbs/13_cmu.ipynb #74410690
 def odd_body(
