@@ -99,6 +99,28 @@ def test_real_cmu():
     assert (told[0].files, told[0].frames) == (28, 77754) and round(told[0].hours, 2) == 0.18 and not told[0].left_out
     assert (amass.facing(poses.numpy()) > 0).mean() > 0.97
 
+@pytest.mark.skipif(not CMU.is_dir(), reason="no CMU trials in ../shared/data/cmu")
+@pytest.mark.parametrize("fps", [10, 120])
+def test_broken_takes_of_real_cmu(fps):
+    "Exactly three of 28 trials are cut, to their longest sound part; no trial is lost, and no other frame"
+    tally = cmu.Tally()
+    trials = {t.name: t.joints for t in cmu.read_trials(CMU, fps, tally)}
+    assert {p.stem: why for p, why in tally.cut.items()} == {"01_06": "a joint moves 608 mm in one frame, 4,755 of 5,133 frames kept",
+        "01_07": "a joint moves 565 mm in one frame, 3,364 of 4,839 frames kept",
+        "03_02": "a joint moves 815 mm in one frame and no angle above the hips in 50 frames, 315 of 365 frames kept"}
+    assert len(trials) == 28 and not tally.left_out and "3 cut, the first 01_06.amc: a joint moves 608 mm" in str(tally)
+    if fps == 120:
+        assert sum(map(len, trials.values())) == 77754 - (5133 - 4755) - (4839 - 3364) - 50
+        assert max((j[1:] - j[:-1]).norm(dim=-1).max() for j in trials.values()) < 190
+
+@pytest.mark.skipif(not CMU.is_dir(), reason="no CMU trials in ../shared/data/cmu")
+def test_people_rendered_from_real_cmu_are_sound(capsys):
+    "The same trials by the other way, as a copy of the directions; what was cut is said"
+    from xvae.data.rendered import cmu_directions, trials_digest
+    cmu_directions.cache_clear()
+    trials = cmu_directions(str(CMU), trials_digest(CMU))
+    assert len(trials) == 28 and len(trials["03_02"]) == len(range(60, 365, 12)) and "3 cut, the first 01_06.amc" in capsys.readouterr().out
+
 # Odd files in a sound folder
 
 def test_duplicates_and_junk(root):
@@ -335,6 +357,51 @@ def test_odd_among_sound(raw):
     told = []
     cmu.library(raw/"bvh", 5, report=told.append)
     assert told[0].files == 1 and "expected 500 to 1200" in told[0].left_out[raw/"bvh/01_01.bvh"] and "1 left out, the first 01_01.bvh" in str(told[0])
+
+def leap(motion): motion["root"][170:, 0] += 1000/25.4*0.45 # one metre, after frame 170 of 240
+def flung(motion): motion["lhumerus"][170:, 2] += 150 # an arm, in one frame
+def blank(motion):
+    for bone, angles in motion.items(): angles[170:] *= bone[1:] in ("oot", "hipjoint", "femur", "tibia", "foot", "toes")
+def swing(motion): motion["lhumerus"][:, 2] += 70*np.sin(np.arange(240)*2*np.pi/24) # 5 times a second by 140 degrees: 13 m/s
+
+@pytest.mark.parametrize("form", ["amc", "bvh"])
+@pytest.mark.parametrize("harm, words", [(leap, "a joint moves 1[0-9]{3} mm in one frame"), (flung, "a joint moves [0-9]{3,4} mm in one frame"),
+    (blank, "no angle above the hips in 70 frames"), (swing, "")], ids=lambda x: getattr(x, "__name__", ""))
+def test_broken_take(tmp_path, form, harm, words):
+    "A jump and blank frames are found, named and cut out, in both forms and for both users; fast motion stays"
+    bones, motion = fixtures.cmu_bones(), fixtures.cmu_walk(240, 0)
+    harm(motion)
+    if form == "amc": (tmp_path/"01.asf").write_text(fixtures.asf_text(bones)); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion))
+    else: (tmp_path/"01_01.bvh").write_text(fixtures.bvh_text(bones, motion))
+    tally, told = cmu.Tally(), []
+    (trial,) = cmu.read_trials(tmp_path, tally=tally)
+    cmu.library(tmp_path, 50, report=told.append)
+    assert len(trial.joints) == (15 if words else 20) and tally.frames == told[0].frames == 240 and tally.cut == told[0].cut
+    if not words: assert not tally.cut; return
+    ((path, why),) = tally.cut.items()
+    assert path.name == f"01_01.{form}" and re.search(words, why) and why.endswith(", 170 of 240 frames kept") and f"1 cut, the first {path.name}: {why}" in str(tally)
+
+@pytest.mark.parametrize("harm", ["arm", "blank"])
+def test_broken_recording(root, harm):
+    "The same in a recording of AMASS"
+    def broken(z):
+        poses = z["poses"].reshape(len(z["poses"]), -1, 3).copy()
+        if harm == "arm": poses[70:, amass.BODY_JOINTS.index("L_shoulder")] += 2.5
+        else: poses[70:, amass.ABOVE] = 0
+        return poses.reshape(len(poses), -1)
+    rewrite(root/RECORDING, poses=broken)
+    tally = cmu.Tally()
+    trials = {t.name: t.joints for t in amass.clips(root, tally=tally)}
+    ((path, why),) = tally.cut.items()
+    assert path == root/RECORDING and why.endswith("70 of 120 frames kept") and len(trials["01/01_01"]) == 6 and len(trials["02/02_02"]) == 10
+
+def test_nothing_but_blank(tmp_path):
+    "A trial without a sound frame is left out; if it is the only one, it is an error"
+    bones, motion = fixtures.cmu_bones(), fixtures.cmu_walk(24, 0)
+    for name in motion: motion[name][:, 3 if name == "root" else 0:] = 0
+    motion["root"][:, 3:] = 20
+    (tmp_path/"01.asf").write_text(fixtures.asf_text(bones)); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion))
+    with pytest.raises(ValueError, match="01_01.amc: no angle above the hips in 24 frames, 0 of 24 frames kept; nothing else"): cmu.read_trials(tmp_path)
 
 def test_empty_folder(tmp_path):
     "A folder without trials, and none"

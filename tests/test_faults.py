@@ -1,5 +1,5 @@
 "Damaged and missing input: one line that says what is wrong and what to do, and nothing left behind"
-import csv, shutil
+import csv, re, shutil
 from dataclasses import replace
 import pytest, torch
 from conftest import ROOT
@@ -21,7 +21,9 @@ def cmu(tmp_path_factory):
 
 def cut_off(path, part=0.6): path.write_bytes(path.read_bytes()[:int(part * path.stat().st_size)])
 
-def files(folder): return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock")
+def files(folder):
+    "All but locks and what is known of the user's files"
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock" and p.name != "contents.json")
 
 def first_run(results, **parameters):
     "The mean pose with the smoke preset"
@@ -40,7 +42,7 @@ def other_format(root): (root/"01_05.amc").write_bytes(bytes(range(256)) * 8)
 
 @pytest.mark.parametrize("damage, names, remedy", [
     (nothing, "", "expected"),
-    (empty, "", "expected files such as subjects/01/01.asf"),
+    (empty, "", "expected CMU trials, such as subjects/01/01.asf"),
     (cut_off_motion, "01_05.amc", "copy or unpack it again"),
     (cut_off_skeleton, "01.asf", "copy or unpack the file again"),
     (no_skeleton, "01.asf", "expected the skeleton"),
@@ -80,6 +82,21 @@ def test_changed_motion_is_read_again(cmu, tmp_path, monkeypatch):
         shown.append(load_data(replace(settings[-1], n_pairs=8, n_wild=2, n_test=2, n_library=8), cmu).pairs.actions)
     assert settings[0] != settings[1]
     assert shown == [("01_01", "01_03", "01_06", "01_08"), ("00_01", "00_03", "01_03", "01_05", "01_07")]
+
+def test_edited_motion_is_read_again(cmu, monkeypatch, tmp_path):
+    "One digit of a trial is another digit: other settings and other poses; what no reader reads changes nothing"
+    monkeypatch.setenv("XVAE_CACHE", str(tmp_path/"cache"))
+    def seen():
+        s = job("smoke", motion="cmu", data_root=cmu).settings
+        return s.data_digest, load_data(replace(s, n_pairs=8, n_wild=2, n_test=2, n_library=64), cmu).library
+    before = seen()
+    (cmu/".DS_Store").write_text("of no reader"); (cmu/"readme.txt").write_text("of no reader")
+    assert seen()[0] == before[0] and torch.equal(seen()[1], before[1])
+    trial = cmu/"01_01.amc"
+    text = trial.read_text()
+    edited = re.sub(r"(?m)^(lfemur -?)\d", r"\g<1>9", text)
+    trial.write_text(edited)
+    assert len(edited) == len(text) and seen()[0] != before[0] and not torch.equal(seen()[1], before[1])
 
 # Files of our own
 

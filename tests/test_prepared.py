@@ -166,13 +166,14 @@ def test_damaged_anywhere(cache):
 
 @pytest.mark.parametrize("change, says, made", [
     (dict(size=32), "4 older", [0, 1, 2, 3]), (dict(quality=80), "4 older", [0, 1, 2, 3]), (dict(length=6), "4 older", [0, 1, 2, 3]),
-    (dict(file=2), "3 finished, 1 older", [2]), (dict(version=2), "4 older", [0, 1, 2, 3]), (dict(format=99), "4 older", [0, 1, 2, 3]),
+    (dict(file=2), "3 finished, 1 older", [2]), (dict(edit=1), "3 finished, 1 older", [1]), (dict(version=2), "4 older", [0, 1, 2, 3]), (dict(format=99), "4 older", [0, 1, 2, 3]),
     (dict(few=2), "(parts: 2 finished)", []), (dict(turned=True), "4 finished", [])], ids=str)
 def test_stale(cache, source, monkeypatch, change, says, made):
     "Whatever a part depends on; what is not affected stays"
     folder, _ = cache
     footage = films(source, length=change.get("length", 5))
     if "file" in change: (source/"film2.mp4").write_bytes(bytes(12))
+    if "edit" in change: (source/"film1.mp4").write_bytes(bytes([7] * 9)) # as long as before
     if "version" in change: monkeypatch.setattr(sys.modules[film.__module__], "VERSION", 2, raising=False)
     if "format" in change: monkeypatch.setattr(prepared, "FORMAT", 99)
     if "turned" in change: footage = footage[::-1]
@@ -181,7 +182,7 @@ def test_stale(cache, source, monkeypatch, change, says, made):
     assert len(PreparedPoses(folder)) == change.get("length", 5) * change.get("few", 4)
 
 def test_moved_source_is_not_stale(cache, source):
-    "Names and sizes count, folders do not"
+    "Names and content count, folders and dates do not"
     source.rename(source.with_name("elsewhere"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -323,6 +324,11 @@ def test_command_for_poses(tmp_path, capsys):
     cut(out/"cmu/library.safetensors")
     assert go(50) == 0 and "damaged" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses)
     assert go(20) == 0 and "older" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses[:20])
+    (root/".DS_Store").write_text("of no reader")
+    assert go(20) == 0 and "as they were" in capsys.readouterr().out
+    trial = next(root.rglob("*.amc"))
+    trial.write_text(trial.read_text()[:-2] + ("1" if trial.read_text()[-2] != "1" else "2") + "\n") # the last digit
+    assert go(20) == 0 and "older" in capsys.readouterr().err
 
 @pytest.mark.parametrize("name, root, says", [
     ("lsp", "nowhere", "nowhere: no such folder; expected"), ("lsp", "empty", "empty"), ("human36m", "empty", "empty"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np, pytest, torch
 from PIL import Image
 from xvae.data.openmoji import SUBSETS, TONES, codes_of, openmoji, spread
-from xvae.data.shoev2 import CANVAS, FORMS, Stage, check_shoev2, array_of, draw_strokes, ink_of, read_coordinates, shoev2, shrink, write_shoev2
+from xvae.data.shoev2 import CANVAS, FORMS, Stage, check_shoev2, array_of, draw_strokes, ink_of, read_coordinates, release, shoev2, shrink, write_shoev2
 from xvae.data.fixtures import write_fixture
 from xvae.data.sketches import INK, mixture
 from xvae.tasks.sketch import SketchSettings, data_digest, load_data
@@ -196,6 +196,22 @@ def test_task(tmp_path, monkeypatch, form):
     copy, s = write_fixture("shoev2", tmp_path/"COPIES", form=form), SketchSettings(data="shoev2", image_size=32)
     for root in (copy.parent, copy): assert [len(part) for part in load_data(s, root)] == [9, 1]
     assert data_digest(s, copy) == data_digest(s, copy.parent) != ""
+
+@pytest.mark.parametrize("form", FORMS)
+def test_digest(copy, tmp_path, monkeypatch, form):
+    "Of what is in the files that are read: an edit of the same length counts, other files and dates do not"
+    monkeypatch.setenv("XVAE_CACHE", str(tmp_path/"cache"))
+    root, s = copy(form), SketchSettings(data="shoev2")
+    digest = lambda: data_digest(s, root)
+    before = digest()
+    for name in ".DS_Store", "README.txt", "Thumbs.db": (root/name).write_text("of no reader")
+    photo = next(p for p in release(root).files if p.suffix == ".png")
+    os.utime(photo, (1, 1))
+    assert digest() == before
+    content = bytearray(photo.read_bytes())
+    content[-20] ^= 1
+    photo.write_bytes(content)
+    assert digest() != before
 
 def test_checker(copies, copy):
     "Only the numbers of a made-up copy are not those of the release note; damage of names and pictures is told, not raised"

@@ -16,7 +16,7 @@ from torch import Tensor
 from .prepare import LIBRARY, load_poses, prepare_pictures, prepare_poses
 from .prepared import INDEX, PER_ROW, PreparedPoses, with_rows
 from .records import PoseData, PoseSet, cache_folder, load_tensors, random_fraction, tensor_fields
-from .rendered import check, rendered_people, trial_files
+from .rendered import check, rendered_people, trials_digest
 
 # %% ../../nbs/29_pose_data.ipynb #558e6716
 DATASETS = ("rendered", "human36m")
@@ -157,9 +157,6 @@ def pose_digest(
     if data == "human36m":
         paired, wild, library = own_folders(data_root, train_stride, test_stride, n_library, cache)
         files = [PreparedPoses(f).digest for f in (paired, *wild)] + [load_tensors(library / LIBRARY)[1]]
-    else:
-        check(motion, data_root, train_subjects, test_subjects)
-        if motion != "cmu": return ""
-        files = trial_files(data_root)
-    if not files: raise FileNotFoundError(f"{data_root}: no CMU trials; expected files such as subjects/01/01.asf and subjects/01/01_01.amc")
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
+    check(motion, data_root, train_subjects, test_subjects)
+    return trials_digest(data_root, cache)[:12] if motion == "cmu" else ""

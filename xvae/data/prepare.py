@@ -7,15 +7,14 @@ __all__ = ['FOOTAGE', 'POSES', 'LIBRARY', 'reader', 'folder_of', 'masked', 'prep
            'parser', 'main']
 
 # %% ../../nbs/27_prepare.ipynb #4a079b63
-import json, sys, warnings
+import sys, warnings
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser, Namespace
-from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 import torch
 from torch import Tensor
 from .prepared import alone, prepare
-from .records import load_tensors, save_tensors
+from .records import content_digest, load_tensors, save_tensors
 
 # %% ../../nbs/27_prepare.ipynb #227aa133
 FOOTAGE = dict(human36m=("human36m", "footage"), lsp=("pose2d", "lsp"), lspet=("pose2d", "lspet"),
@@ -76,7 +75,8 @@ def prepare_poses(
 )->str: # what there is now
     "Draw and store a library of unpaired poses"
     root, path = folder_of(a.name, a.root, a.out), Path(a.out) / a.name / LIBRARY
-    about = dict(seed=a.seed, poses=a.poses, files=_listed(root), version=1)
+    sources = import_module(reader(a.name).__module__).sources
+    about = dict(seed=a.seed, poses=a.poses, files=content_digest(sources(root), root), version=2)
     with alone(path.parent):
         if path.exists() and _about(path) == about: return f"{path}: {a.poses:,} poses, as they were"
         if path.exists(): warnings.warn(f"{path}: older than what is asked, or damaged: it is made now", stacklevel=2)
@@ -86,11 +86,6 @@ def prepare_poses(
 def _about(path):
     try: return load_tensors(path)[1]
     except ValueError: return None
-
-def _listed(root):
-    "A digest of the names and sizes of all files below a folder"
-    files = sorted((p.relative_to(root).as_posix(), p.stat().st_size) for p in root.rglob("*") if p.is_file())
-    return sha256(json.dumps(files).encode()).hexdigest()[:20]
 
 # %% ../../nbs/27_prepare.ipynb #40a52537
 def load_poses(

@@ -34,7 +34,7 @@ from PIL import Image
 from safetensors.torch import load, save
 from torch import Tensor
 from tqdm.auto import tqdm
-from .records import PoseSet, load_tensors, save_tensors
+from .records import PoseSet, contents, load_tensors, save_tensors
 
 # %% ../../nbs/20_prepared.ipynb #29c0602a
 @dataclass(frozen=True)
@@ -229,9 +229,11 @@ def fingerprint(
     footage:Footage, # what is read
     size:int, # px, side of the crops
     quality:int, # of JPEG
+    known:dict|None=None, # from `contents`, of all its files; looked up if none
 )->str: # 20 hexadecimal digits
     "A digest of all that a prepared part depends on"
-    files = [(p.name, p.stat().st_size) for p in map(Path, footage.files)]
+    known = contents(footage.files) if known is None else known
+    files = [(p.name, known[p]) for p in map(Path, footage.files)]
     about = [FORMAT, size, quality, [getattr(footage, k) for k in ABOUT], files, footage.shots]
     return sha256(json.dumps(about, default=plain, sort_keys=True).encode()).hexdigest()[:20]
 
@@ -478,7 +480,8 @@ def prepare(
     "Crop and store the pictures of a dataset, or use what is there"
     _check_request(name, footage, size, quality, workers)
     folder = Path(out) / name
-    marks = {part_path(folder, f.name): fingerprint(f, size, quality) for f in footage}
+    known = contents(p for f in footage for p in f.files)
+    marks = {part_path(folder, f.name): fingerprint(f, size, quality, known) for f in footage}
     with alone(folder):
         if is_complete(folder, marks): return PreparedPoses(folder)
         states = [state(*item) for item in marks.items()]

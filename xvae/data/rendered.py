@@ -6,7 +6,7 @@
 __all__ = ['CLIP_FRAMES', 'WARDROBE', 'SOURCES', 'MOTIONS', 'uniforms', 'Motion', 'procedural_motion', 'cmu_directions', 'turned',
            'cmu_motion', 'outfit', 'studio_look', 'on_floor', 'studio_cameras', 'crop_box', 'in_crop', 'Plan', 'plan',
            'played', 'in_studio', 'studio_set', 'one_thread_each', 'draw', 'random_bodies', 'rough', 'wild_set',
-           'stranger_set', 'pose_library', 'rendered_people', 'check', 'trial_files', 'save_poses', 'load_poses',
+           'stranger_set', 'pose_library', 'rendered_people', 'check', 'trials_digest', 'save_poses', 'load_poses',
            'strangers', 'plot_people']
 
 # %% ../../nbs/16_rendered.ipynb #8e8b73bb
@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, normalize
 from tqdm.auto import tqdm
 from .cameras import look_at, project, square_box, to_camera, to_crop
-from .cmu import read_trials, split_trials
+from .cmu import Tally, read_trials, sources, split_trials
 from .motion import ACTIONS, everyday, library, perform
-from .records import PoseData, PoseSet, cache_folder, kept, load_tensors, save_tensors
+from .records import PoseData, PoseSet, cache_folder, content_digest, kept, load_tensors, save_tensors
 from .renderer import FACTORS, LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, Look
 from .renderer import clutter, random_look, render, sheet, studio
 from .skeletons import LSP14, PARENTS, SUBJECTS, directions, from_directions, subject_lengths
@@ -64,10 +64,13 @@ def procedural_motion(
 @lru_cache(maxsize=2)
 def cmu_directions(
     root:str, # folder of CMU trials
-    files:tuple, # from `trial_files`, so that a changed folder is read again
+    files:str, # from `trials_digest`, so that a changed folder is read again
 )->dict: # name: (T, 16, 3) directions, world, z up
-    "All trials under a folder at 10 frames a second"
-    return {t.name: directions(t.joints) for t in read_trials(root)}
+    "All trials under a folder at 10 frames a second; says so if some were cut or left out"
+    tally = Tally()
+    trials = {t.name: directions(t.joints) for t in read_trials(root, tally=tally)}
+    if tally.cut or tally.left_out: print(tally)
+    return trials
 
 # %% ../../nbs/16_rendered.ipynb #47a7fda8
 def turned(
@@ -84,9 +87,10 @@ def cmu_motion(
     root:str, # folder of CMU trials
     part:str, # "paired", "test" or "validation": which trials the clips are
     seed:int, # of the data set
+    cache=None, # see `rendered_people`
 )->Motion:
     "Real motion, with clips from one part of the trials and single poses from the unpaired ones"
-    trials = cmu_directions(str(root), tuple(trial_files(root)))
+    trials = cmu_directions(str(root), trials_digest(root, cache))
     names = split_trials(trials)
     def play(action, subject, take):
         u = uniforms(1, 1, seed * 1000 + subject * 10 + take, 9)[0]
@@ -336,8 +340,8 @@ def rendered_people(
     "The rendered dataset, from the cache if it is there"
     check(motion, data_root, train_subjects, test_subjects)
     folder, held_out, size = cache_folder(cache), "validation" if validation else "test", image_size
-    how = lambda part: cmu_motion(data_root, part, seed) if motion == "cmu" else procedural_motion(seed)
-    same = dict(motion=motion, seed=seed, trials=trial_files(data_root) if motion == "cmu" else [])
+    how = lambda part: cmu_motion(data_root, part, seed, cache) if motion == "cmu" else procedural_motion(seed)
+    same = dict(motion=motion, seed=seed, trials=trials_digest(data_root, cache) if motion == "cmu" else "")
     def people(make, **settings):
         return kept(folder, same | dict(size=size, device=torch.device(device or "cpu").type) | settings, SOURCES, make)
     return PoseData(
@@ -359,9 +363,9 @@ def check(motion, data_root, train_subjects, test_subjects):
     if both := set(train_subjects) & set(test_subjects):
         raise ValueError(f"subject {min(both)} is in train_subjects and in test_subjects: expected different ones")
 
-def trial_files(root):
-    "Names and sizes of the trials, for the digest"
-    return sorted((p.name, p.stat().st_size) for p in Path(root).rglob("*.a[ms][cf]"))
+def trials_digest(root, cache=None):
+    "A digest of the files of all trials"
+    return content_digest(sources(root), root, cache)
 
 def save_poses(path, poses): save_tensors(path, dict(joints=poses))
 def load_poses(path): return load_tensors(path)[0]["joints"]
@@ -381,9 +385,10 @@ def strangers(
     "People never seen in training, each in random clothes, from the cache if they are there"
     check(motion, data_root, (), test_subjects)
     held_out = "validation" if validation else "test"
-    how = lambda: cmu_motion(data_root, held_out, seed) if motion == "cmu" else procedural_motion(seed)
-    settings = dict(part="strangers", motion=motion, seed=seed, trials=trial_files(data_root) if motion == "cmu" else [], size=image_size,
-        device=torch.device(device or "cpu").type, n=n, subjects=test_subjects, trials_of=held_out)
+    how = lambda: cmu_motion(data_root, held_out, seed, cache) if motion == "cmu" else procedural_motion(seed)
+    trials = trials_digest(data_root, cache) if motion == "cmu" else ""
+    settings = dict(part="strangers", motion=motion, seed=seed, trials=trials, size=image_size, device=torch.device(device or "cpu").type,
+        n=n, subjects=test_subjects, trials_of=held_out)
     return kept(cache_folder(cache), settings, SOURCES, lambda: stranger_set(n, test_subjects, how(), image_size, seed, device))
 
 # %% ../../nbs/16_rendered.ipynb #8fc9d0aa

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-import hashlib, json, pickle
+import pickle
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 from .prepared import needs
-from .records import cache_folder, kept
+from .records import cache_folder, content_digest, kept
 from .sketches import INK, SketchSet, SketchSplit, load_sketches
 
 # %% ../../nbs/33_shoev2.ipynb #a4236f93
@@ -378,7 +378,7 @@ def original(
     for side in SIDES:
         ids, names = (read_list(root/f"{kind}_{side}.txt") for kind in ("photo", "sketch"))
         lists[side] = tuple(ids), in_order(names, root/f"sketch_{side}.txt")
-    files = (*photos.values(), *sketches.values(), *root.glob("*.txt"))
+    files = (*photos.values(), *sketches.values(), *(root/f"{kind}_{side}.txt" for kind in ("photo", "sketch") for side in SIDES))
     return Release("original", root, photos, {n: partial(read_ink, p) for n, p in sketches.items()}, lists, files)
 
 # %% ../../nbs/33_shoev2.ipynb #f55d5164
@@ -511,10 +511,10 @@ def read_side(
 # %% ../../nbs/33_shoev2.ipynb #e7c367dc
 def fingerprint(
     copy:Release,
+    cache=None, # as for `cache_folder`
 )->str:
-    "Changes with any file of the copy"
-    facts = [(str(p.relative_to(copy.root)), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(copy.files)]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    "Changes with any file of the copy that is read"
+    return content_digest(copy.files, copy.root, cache)
 
 # %% ../../nbs/33_shoev2.ipynb #299e1ead
 def shoev2(
@@ -527,8 +527,9 @@ def shoev2(
     copy, folder = release(root), cache_folder(cache)
     for what, bad in problems(copy).items():
         if bad: raise ValueError(f"{copy.root}: expected that {what}, which is not so for {bad}; copy or unpack it again")
+    files = fingerprint(copy, cache) if folder else ""
     def read(side):
-        settings = dict(part="shoev2", files=fingerprint(copy), size=size, side=side)
+        settings = dict(part="shoev2", files=files, size=size, side=side)
         return kept(folder, settings, ("shoev2",), lambda: read_side(copy, side, size), load=load_sketches)
     return SketchSplit(*map(read, SIDES))
 

@@ -10,14 +10,13 @@ __all__ = ['METHODS', 'DATASETS', 'BASELINES', 'COLOURS', 'SWAP_UNITS', 'UNITS',
            'fake_batch']
 
 # %% ../../nbs/41_sketch.ipynb #05587ffb
-import hashlib, json
 from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 from ..data.drawn_shoes import drawn_shoes
 from ..data.openmoji import openmoji
 from ..data.records import random_fraction
-from ..data.shoev2 import release, shoev2
+from ..data.shoev2 import fingerprint, release, shoev2
 from ..data.sketches import UNITS as MEASURES
 from ..data.sketches import SketchSet, SketchSplit, distance_rmse, human_score, mean_sketch, mixture, nearest_photo_sketch, score
 from ..data.sketches import LEVEL, split_photos, to_distance
@@ -296,8 +295,7 @@ def data_digest(
 )->str: # empty for data that came with packages
     "A short digest of the user's files that a run reads"
     check_data(s)
-    if s.data != "shoev2": return ""
-    return hashlib.sha256(json.dumps(sorted((p.name, p.stat().st_size) for p in release(data_root).files)).encode()).hexdigest()[:12]
+    return fingerprint(release(data_root))[:12] if s.data == "shoev2" else ""
 
 def extra_loss(s:SketchSettings): return None
 
