@@ -297,11 +297,12 @@ def stranger_set(
     size:int, # pixels a side
     seed:int, # of the data set
     device=None, # where to draw
+    dressed_as=None, # (n,) positions: wear the looks of these, not their own
 )->PoseSet:
     "A studio set in which nobody is seen twice"
     p = plan(n, subjects, len(motion.actions))
     bodies, place, looks = uniforms(n, 14 + LOOK_NUMBERS, seed, 5).split([12, 2, LOOK_NUMBERS], 1)
-    bodies = random_bodies(directions(played(p, motion)), bodies)
+    bodies, looks = random_bodies(directions(played(p, motion)), bodies), looks if dressed_as is None else looks[dressed_as]
     people = in_studio(p, bodies, place, random_look(looks), motion.actions, size, device)
     return replace(people, subject=torch.zeros_like(p.subject))
 
@@ -381,6 +382,7 @@ def strangers(
     cache=None, # see `rendered_people`
     validation:bool=False, # with motion="cmu": they move as in the validation trials
     device=None, # where to draw; the CPU if none
+    dressed_as=None, # (n,) positions: in the clothes of these, for an ideal swap
 )->PoseSet: # `factors` says what they look like
     "People never seen in training, each in random clothes, from the cache if they are there"
     check(motion, data_root, (), test_subjects)
@@ -388,8 +390,8 @@ def strangers(
     how = lambda: cmu_motion(data_root, held_out, seed, cache) if motion == "cmu" else procedural_motion(seed)
     trials = trials_digest(data_root, cache) if motion == "cmu" else ""
     settings = dict(part="strangers", motion=motion, seed=seed, trials=trials, size=image_size, device=torch.device(device or "cpu").type,
-        n=n, subjects=test_subjects, trials_of=held_out)
-    return kept(cache_folder(cache), settings, SOURCES, lambda: stranger_set(n, test_subjects, how(), image_size, seed, device))
+        n=n, subjects=test_subjects, trials_of=held_out) | (dict() if dressed_as is None else dict(dressed_as=dressed_as.tolist()))
+    return kept(cache_folder(cache), settings, SOURCES, lambda: stranger_set(n, test_subjects, how(), image_size, seed, device, dressed_as))
 
 # %% ../../nbs/16_rendered.ipynb #8fc9d0aa
 def plot_people(

@@ -4,15 +4,14 @@
 
 # %% auto #0
 __all__ = ['LEAST', 'JUDGED', 'SWAP_UNITS', 'bands', 'tint', 'squared_correlation', 'silhouette', 'overlap', 'Soft', 'Judge',
-           'train_judge', 'load_judge', 'read_pose', 'swap_pictures', 'pose_told', 'swap_numbers', 'swap_sheet',
-           'swap_sheets', 'show_sheet']
+           'train_judge', 'load_judge', 'read_pose', 'swap_pictures', 'pose_told', 'shown_numbers', 'swap_numbers',
+           'ideal_numbers', 'swap_sheet', 'swap_sheets', 'show_sheet']
 
 # %% ../../nbs/45_swaps.ipynb #9ab27454
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 from torchvision.transforms.v2.functional import gaussian_blur
-from ..data.pose_data import trial_files
 from ..data.records import PoseData, PoseSet, cache_folder, kept, load_tensors, save_tensors
 from ..data.rendered import SOURCES, strangers
 from ..gaussians import kl_to_prior
@@ -145,7 +144,7 @@ def read_pose(
     joints = 1000 * torch.cat([judge(part.to(device)).cpu() for part in drawn.split(256)])
     return joints - joints[:, :1]
 
-# %% ../../nbs/45_swaps.ipynb #f06463cb
+# %% ../../nbs/45_swaps.ipynb #b1a9f4af
 @torch.no_grad()
 def swap_pictures(
     model:PoseModel, # in eval mode
@@ -165,26 +164,51 @@ def pose_told(
     form = forms(codes)
     return {name: probe(form[k], people.joints[:, 1:].flatten(1), groups=clips(people)) for name, k in dict(pose_zs_sample="z_s_sample", pose_zt="z_t").items()}
 
+# %% ../../nbs/45_swaps.ipynb #dc78c9eb
+def shown_numbers(
+    judge:Judge, # of the kind of picture
+    masks:Tensor, # (N, S, S) uint8, of the real pictures
+    real:Tensor, # (N, 3, S, S) as a decoder should draw them
+    own:Tensor, # (N, 3, S, S) reconstructions
+    swap:Tensor, # (N, 3, S, S) with B's z_s
+    other:Tensor, # (N,) for each picture A the position of B
+)->dict: # name: number, in SWAP_UNITS
+    "Whose pose, whose silhouette and whose tint swaps show"
+    pose, seen, there, shown = read_pose(judge, real), read_pose(judge, swap), masks > 0, silhouette(swap)
+    third, worn, dyed = mismatched(len(masks), 1), tint(real, masks), tint(swap, masks)
+    poses = dict(pose_own=mpjpe(read_pose(judge, own), pose), pose_to_a=mpjpe(seen, pose), pose_to_b=mpjpe(seen, pose[other]))
+    return {k: v.item() for k, v in poses.items()} | dict(
+        iou_own=overlap(silhouette(own), there), iou_a=overlap(shown, there), iou_b=overlap(shown, there[other]), iou_chance=overlap(shown, there[third]),
+        tint_own=squared_correlation(tint(own, masks), worn), tint_a=squared_correlation(dyed, worn), tint_b=squared_correlation(dyed, worn[other]))
+
+# %% ../../nbs/45_swaps.ipynb #f06463cb
 def swap_numbers(
     model:PoseModel, # in eval mode
     judge:Judge, # of its kind of picture
     people:PoseSet, # whose pictures are swapped
 )->dict: # name: number, in SWAP_UNITS
-    "Whose pose, whose silhouette and whose tint swaps show"
-    codes, other, third = encoded(model, people), mismatched(len(people)), mismatched(len(people), 1)
-    own, swap = swap_pictures(model, codes, other)
+    "Whose pose, whose silhouette and whose tint swaps show, and what codes tell of the pose"
+    codes, other = encoded(model, people), mismatched(len(people))
     real = torch.cat([model.vae_x.drawn(model.look(people[i:i + 256])).cpu() for i in range(0, len(people), 256)])
-    pose, masks, worn = read_pose(judge, real), people.masks > 0, tint(real, people.masks)
-    seen, shown = read_pose(judge, swap), silhouette(swap)
-    result = dict(pose_own=mpjpe(read_pose(judge, own), pose), pose_to_a=mpjpe(seen, pose), pose_to_b=mpjpe(seen, pose[other]))
-    result = {k: v.item() for k, v in result.items()}
-    result |= dict(iou_own=overlap(silhouette(own), masks), iou_a=overlap(shown, masks), iou_b=overlap(shown, masks[other]), iou_chance=overlap(shown, masks[third]))
-    dyed = tint(swap, people.masks)
-    result |= dict(tint_own=squared_correlation(tint(own, people.masks), worn), tint_a=squared_correlation(dyed, worn), tint_b=squared_correlation(dyed, worn[other]))
-    return result | pose_told(people, codes) | dict(kl_s=kl_to_prior(codes.q_s).mean().item(), kl_t=kl_to_prior(codes.q_t).mean().item())
+    numbers = shown_numbers(judge, people.masks, real, *swap_pictures(model, codes, other), other)
+    return numbers | pose_told(people, codes) | dict(kl_s=kl_to_prior(codes.q_s).mean().item(), kl_t=kl_to_prior(codes.q_t).mean().item())
 
 SWAP_UNITS = dict(pose_own="mm", pose_to_a="mm", pose_to_b="mm", iou_own="share", iou_a="share", iou_b="share", iou_chance="share", tint_own="r²", tint_a="r²",
     tint_b="r²", pose_zs_sample="R²", pose_zt="R²", kl_s="nats", kl_t="nats")
+
+# %% ../../nbs/45_swaps.ipynb #ea2ae14c
+def ideal_numbers(
+    s:PoseSettings, # of a run, rendered people
+    judge:Judge, # of its kind of picture
+    data_root=None, # folder of CMU trials, with motion="cmu"
+    n:int=1000, # strangers, but no more than `s.n_test`
+)->tuple: # of an ideal swap, of a swap that is B's picture: name: number
+    "The two ends of the rulers"
+    n = min(n, s.n_test)
+    other, draw = mismatched(n), lambda **how: strangers(n, data_root=data_root, **asked(strangers, s), **how)
+    people, dressed = draw(), draw(dressed_as=other)
+    real, swap = (network_input(p, None, s.picture)[:, :3] for p in (people, dressed))
+    return tuple(shown_numbers(judge, people.masks, real, real, shown, other) for shown in (swap, real[other]))
 
 # %% ../../nbs/45_swaps.ipynb #b7a7c2c6
 @torch.no_grad()
