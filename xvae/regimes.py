@@ -82,7 +82,7 @@ def held(
     return sum(bounds(of_people(numbers, "strangers")).values()) + sum(bounds(of_people(numbers, "test"), clothes=False).values())
 
 # %% ../nbs/54_regimes.ipynb #4cadd789
-PRICES = tuple(p / 1024 for p in (0.008, 0.016, 0.032, 0.064)) # of z_s at last
+PRICES = tuple(p / 1024 for p in (0.016, 0.032, 0.064, 0.128)) # of z_s at last
 
 def grid(
     fractions:tuple=(1.0, 0.1), # parts of the pairs

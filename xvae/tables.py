@@ -148,7 +148,7 @@ ARMS = dict(
 
 NOTEBOOKS = {name: ("sketch" if name in ("fig2", "fig3") else "pose", [arm for group in groups for arm in ARMS[group]]) for name, groups in dict(
     table1=["table1"], fig2=["fig2", "floors"], fig3=["fig3"], table3=["table3"], fig4=["fig4"], fig6=["fig6"], fig5=["fig5"],
-    table2=["sweep", "table2"], why=["weights", "sizes", "why"], claims=[]).items()} # in the order in which `make reproduce` runs them: task, arms
+    table2=["sweep", "table2"], why=["weights", "sizes", "why"], swaps=[], claims=[]).items()} # in the order in which `make reproduce` runs them: task, arms
 
 def notebook_arms(
     name:str, # of a notebook in reproduce/
