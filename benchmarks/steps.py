@@ -9,9 +9,9 @@ import pandas as pd, torch
 root = Path(__file__).parent.parent
 sys.path.insert(0, str(root))
 from xvae.data.records import PoseSet
-from xvae.experiments import PRESETS, choose_device, cost
+from xvae.experiments import PRESETS, choose_device, cost, hours
 from xvae.tasks.pose import PoseModel, network_target, pose_extra, pose_pairs
-from xvae.training import adam, joint_loss, target_loss, target_steps, tensor_targets, update
+from xvae.training import adam, joint_loss, target_loss, tensor_targets, update
 
 def noise_people(n, size):
     "Pictures of noise and random joints, as many as a few batches have"
@@ -55,12 +55,12 @@ def measure(preset, device, rounds=12):
     if cuda: torch.cuda.reset_peak_memory_stats()
     t = milliseconds({"bare passes": bare, "joint step": lambda: joint(batch), "with its batch": lambda: joint(pairs()), "target step": target},
         getattr(torch, torch.device(device).type).synchronize, rounds)
-    m, c = target_steps(s.n_library, s.n_pairs, s.m_most), cost(s)
+    c = cost(s)
     return {"preset": preset, "device": torch.cuda.get_device_name(device) if cuda else platform.machine(), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "bf16": s.bf16} | {f"{k} (ms)": round(v, 2) for k, v in t.items()} | {
         "joint step / bare passes": round(t["joint step"] / t["bare passes"], 2), "with its batch / bare passes": round(t["with its batch"] / t["bare passes"], 2),
         "TFLOP/s": round(c["gflop_per_step"] / t["joint step"], 2), "memory (GB)": round(torch.cuda.max_memory_allocated() / 1e9, 2) if cuda else None,
-        "memory, computed (GB)": round(c["memory_gb"], 2), "run (h)": round(s.steps * (t["with its batch"] + m * t["target step"]) / 3.6e6, 2)}
+        "memory, computed (GB)": round(c["memory_gb"], 2), "run (h)": round(hours(s, t["with its batch"], t["target step"]), 2)}
 
 if __name__ == "__main__":
     device, presets = choose_device(*sys.argv[1:2]), sys.argv[2:] or ["laptop", "paper"]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import t
+from .experiments import PRESETS
 from .tables import DATA_NAMES, LEVELS, Arm, markdown, share
 
 # %% ../nbs/52_claims.ipynb #8ec8431e
@@ -347,7 +348,7 @@ def stored_frames(
     names:list, # of tables
 )->list: # of tidy frames
     "The tables of these names, whatever data they are of"
-    folders = [results, *sorted(p for p in results.glob("*/") if p.name not in ("runs", "smoke", "paper"))]
+    folders = [results, *sorted(p for p in results.glob("*/") if p.name not in ("runs", *PRESETS["pose"]))]
     frames = [pd.read_csv(f / f"{name}.csv") for f in folders for name in names if (f / f"{name}.csv").exists()]
     return [frame.rename(columns=dict(ratio="supervision")).assign(motion=frame.get("motion", "")) for frame in frames]
 

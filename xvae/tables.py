@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LEVELS', 'VALIDATION', 'SIGMAS', 'SIGMAS_2D', 'RATES', 'SEARCHED',
            'FOUND', 'FEW', 'WEIGHED', 'WHY', 'ARMS', 'NOTEBOOKS', 'LABELS', 'DATA_NAMES', 'SKETCH_LABELS',
-           'SKETCH_MEASURES', 'Arm', 'share', 'times', 'larger', 'tuned', 'changed', 'fig5_levels', 'fig5_arms',
-           'notebook_arms', 'table_runs', 'tidy', 'about', 'origin', 'last_loss', 'summary', 'mean_std',
+           'SKETCH_MEASURES', 'Arm', 'per_picture', 'share', 'times', 'larger', 'tuned', 'changed', 'fig5_levels',
+           'fig5_arms', 'notebook_arms', 'table_runs', 'tidy', 'about', 'origin', 'last_loss', 'summary', 'mean_std',
            'pairs_in_words', 'pose_table', 'level_table', 'setting_table', 'best_settings', 'search_found', 'markdown',
            'write_table', 'has_td', 'fig2_frame', 'fig2_table', 'number_frame', 'number_table', 'fig3_frame',
            'fig3_table']
@@ -15,7 +15,7 @@ __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LEVELS', 'VALIDATION
 from dataclasses import dataclass, replace
 from pathlib import Path
 import pandas as pd
-from .experiments import Job, Run, find_run, plan, task_of, write_text
+from .experiments import Job, Run, as_paper, find_run, plan, task_of, write_text
 from .side_by_side import do_runs
 from .tasks.sketch import METHODS
 
@@ -41,7 +41,15 @@ class Arm:
     def run(self, j:Job, seed:int)->Run:
         "The run of this arm with a seed, planned"
         changes = {k: v(j) if callable(v) else v for k, v in self.changes} | (dict(pair_subjects=self.subjects) if self.subjects else {})
-        return plan(self.method, j.settings, seed, self.supervision, **changes)
+        return plan(self.method, j.settings, seed, self.supervision, **per_picture(changes, j.settings))
+
+def per_picture(
+    changes:dict, # setting: value
+    s, # settings of the job
+)->dict:
+    "A changed `sigma_x`, chosen for the laptop's pictures, as what it is for a mean colour, where that is what the settings go by"
+    if s.sigma_picture is None or changes.get("sigma_x", s.sigma_x) == s.sigma_x: return changes
+    return changes | dict(sigma_picture=changes["sigma_x"] / type(s)().image_size)
 
 
 # %% ../nbs/51_tables.ipynb #25090cdd
@@ -90,7 +98,7 @@ def tuned(
     def found(setting):
         def of(j):
             many = k * share(supervision, subjects) * j.settings.n_pairs >= FEW
-            return {} if j.preset == "paper" else FOUND.get(method, FOUND["ours"])[many]
+            return {} if as_paper(j.preset) else FOUND.get(method, FOUND["ours"])[many]
         return setting, lambda j: of(j).get(setting, getattr(j.settings, setting))
     return Arm(method, supervision, subjects, (*(found(setting) for setting in ("sigma_x", "sigma_2d", "lr")), *larger(k)))
 
@@ -109,7 +117,7 @@ def fig5_levels(
     preset:str="laptop", # of the job
 )->list: # part of the pairs, whose
     "From 5 % of S1 to all; at the paper's preset every subject is added singly"
-    return [*LEVELS[:3], (1.0, (1, 5)), LEVELS[3], (1.0, (1, 5, 6, 7)), LEVELS[4]] if preset == "paper" else LEVELS
+    return [*LEVELS[:3], (1.0, (1, 5)), LEVELS[3], (1.0, (1, 5, 6, 7)), LEVELS[4]] if as_paper(preset) else LEVELS
 
 def fig5_arms(
     preset:str="laptop", # of the job

@@ -6,7 +6,8 @@
 __all__ = ['METHODS', 'PICTURES', 'BASELINES', 'UNITS', 'build', 'extra_loss', 'PoseSettings', 'supervised_only', 'asked',
            'load_data', 'data_digest', 'channels', 'network_input', 'network_target', 'colours_of', 'with_mask',
            'PoseModel', 'reprojection_error', 'pose_extra', 'colour_noise', 'mirrored', 'augmented', 'pose_pairs',
-           'used_pairs', 'train_model', 'predict', 'pose_metrics', 'mean_pose_metrics', 'evaluate', 'fake_batch']
+           'used_pairs', 'expected_counts', 'train_model', 'predict', 'pose_metrics', 'mean_pose_metrics', 'evaluate',
+           'fake_batch']
 
 # %% ../../nbs/40_pose.ipynb #1b22a0ef
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from inspect import signature
 import torch
 from torch import Tensor, nn
 from ..data.cameras import weak_project
+from ..data.check import FRAMES
 from ..data.pose_data import pose_data, pose_digest
 from ..data.records import PoseData, PoseSet, random_fraction
 from ..data.skeletons import MIRROR
@@ -22,7 +24,7 @@ from ..losses import HasWeights
 from ..metrics import action_mean, frame_mean, mpjpe, n_mpjpe, pa_mpjpe, pck3d, procrustes_mean
 from ..models import CrossModalVAE, Encoded, SourceVAE, TargetVAE
 from ..networks import ConvDecoder, ResNetEncoder, mlp
-from ..training import Batch, target_steps, tensor_targets, train
+from ..training import Batch, joint_steps, target_steps, tensor_targets, train
 
 # %% ../../nbs/40_pose.ipynb #9348171a
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class PoseSettings(HasWeights):
     sigma_x:float = 1.0 # standard deviation of a colour (0-1) in p(x | z_t, z_s)
     sigma_y:float = 0.03 # m, standard deviation of a coordinate in p(y | w_t)
     sigma_2d:float = 0.03 # crop units, standard deviation of a projected joint
-    steps:int = 3200 # joint steps
+    steps:int = 3200 # joint steps, where `epochs` is None
     batch:int = 32 # pairs in a joint step
     wild_batch:int = 32 # 2D-only pictures in a joint step
     target_batch:int = 64 # unpaired poses in a target step
@@ -68,8 +70,9 @@ class PoseSettings(HasWeights):
     colour_noise:float = 0.4 # largest relative change of a channel
     bf16:bool = False # forward passes in bfloat16
     picture:str = "black" # what the encoder sees and the decoder draws, one of PICTURES
+    epochs:float|None = None # passes over the pairs that are used; None = `steps`
 
-    LATER = (*HasWeights.LATER, "picture")
+    LATER = (*HasWeights.LATER, "picture", "epochs")
 
 # %% ../../nbs/40_pose.ipynb #9c420eb1
 def supervised_only(
@@ -238,6 +241,15 @@ def used_pairs(
     if not len(chosen): raise ValueError(f"no pairs of subject {subjects}: those of the data are of {tuple(data.pairs.subject.unique().tolist())}; choose `pair_subjects` among these")
     return data.pairs.subset(chosen[random_fraction(len(chosen), s.fraction, seed)])
 
+# %% ../../nbs/40_pose.ipynb #1ca8af3a
+def expected_counts(
+    s:PoseSettings, # of a run
+)->tuple: # (N pairs, M unpaired poses)
+    "How many pairs and unpaired poses a run will have, as far as its settings tell"
+    frames = lambda subjects: sum(FRAMES[i] if s.data == "human36m" else 1 for i in subjects)
+    share = frames(s.pair_subjects or s.train_subjects) / frames(s.train_subjects)
+    return max(1, round(s.fraction * round(share * s.n_pairs))), s.n_library
+
 # %% ../../nbs/40_pose.ipynb #1f37622d
 def train_model(
     s:PoseSettings, # the run
@@ -254,8 +266,8 @@ def train_model(
         model = PoseModel(s).to(device)
     targets = tensor_targets(network_target(data.library, device), s.target_batch)
     m = target_steps(len(data.library), len(pairs), s.m_most)
-    curves = train(model, pose_pairs(pairs, data.wild, s, device), targets, s.steps, m, s.weights, pose_extra(s), s.lr, s.schedule,
-        seed, checkpoint, bf16=s.bf16, label=label)
+    curves = train(model, pose_pairs(pairs, data.wild, s, device), targets, joint_steps(s, len(pairs)), m, s.weights, pose_extra(s), s.lr,
+        s.schedule, seed, checkpoint, bf16=s.bf16, label=label)
     return model.eval(), curves
 
 # %% ../../nbs/40_pose.ipynb #93863c11

@@ -17,7 +17,7 @@ from ..data.cameras import fit_weak_camera
 from ..data.records import PoseData, PoseSet
 from ..networks import ResNetEncoder
 from .pose import PoseSettings, channels, mirrored, network_input, pose_metrics, pose_pairs, used_pairs
-from ..training import Batch, adam, learning_rate, seed_step, update
+from ..training import Batch, adam, joint_steps, learning_rate, seed_step, update
 
 # %% ../../nbs/42_rivals.ipynb #76a42f43
 def fit(
@@ -76,8 +76,9 @@ def train_head(
 )->nn.Module: # in eval mode
     "A 2D head, trained as long as ours and on the same pictures"
     head = seeded(lambda: joints_head(s), seed).to(device)
-    sample = pose_pairs(used_pairs(s, data, seed), data.wild, s, device)
-    return fit(head, lambda: head_loss(head, sample(), s.bf16), s.steps, s.lr, s.schedule, seed, "2D head")
+    pairs = used_pairs(s, data, seed)
+    sample = pose_pairs(pairs, data.wild, s, device)
+    return fit(head, lambda: head_loss(head, sample(), s.bf16), joint_steps(s, len(pairs)), s.lr, s.schedule, seed, "2D head")
 
 # %% ../../nbs/42_rivals.ipynb #338b49d1
 def content(
@@ -200,7 +201,7 @@ def train_lifter(
     "A lifter, trained for as many steps as ours"
     make = lambda: Lifter(joints_2d, joints, s.hidden, 0.5 * min(1, s.hidden / 1024))
     lifter = seeded(make, seed).to(joints.device)
-    return fit(lifter, lambda: lifter_loss(lifter, *lifter_batch(s, joints_2d, joints)), s.steps, 1e-3, "cosine", seed, "lifter")
+    return fit(lifter, lambda: lifter_loss(lifter, *lifter_batch(s, joints_2d, joints)), joint_steps(s, len(joints)), 1e-3, "cosine", seed, "lifter")
 
 # %% ../../nbs/42_rivals.ipynb #b527b85a
 @torch.no_grad()

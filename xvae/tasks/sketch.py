@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'DATASETS', 'BASELINES', 'COLOURS', 'SWAP_UNITS', 'UNITS', 'SketchSettings', 'load_data', 'check_data',
-           'held_out', 'network_input', 'build', 'discard', 'sketch_pairs', 'train_model', 'predict', 'sketch_metrics',
-           'floor', 'human_metrics', 'mean_colour', 'decoded_swap', 'known_colours', 'r2', 'colour_map', 'swaps',
-           'swapped_colours', 'swap_sheet', 'pictures', 'mixtures', 'data_digest', 'extra_loss', 'evaluate',
-           'fake_batch']
+           'held_out', 'network_input', 'build', 'discard', 'expected_counts', 'sketch_pairs', 'train_model', 'predict',
+           'sketch_metrics', 'floor', 'human_metrics', 'mean_colour', 'decoded_swap', 'known_colours', 'r2',
+           'colour_map', 'swaps', 'swapped_colours', 'swap_sheet', 'pictures', 'mixtures', 'data_digest', 'extra_loss',
+           'evaluate', 'fake_batch']
 
 # %% ../../nbs/41_sketch.ipynb #05587ffb
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from ..latents import swapped
 from ..losses import HasWeights
 from ..models import CrossModalVAE, SourceVAE, TargetVAE
 from ..networks import ConvDecoder, ResNetEncoder
-from ..training import Batch, target_steps, tensor_targets, train
+from ..training import Batch, joint_steps, target_steps, tensor_targets, train
 
 # %% ../../nbs/41_sketch.ipynb #bc67bc7e
 @dataclass(frozen=True)
@@ -50,15 +50,16 @@ class SketchSettings(HasWeights):
     sigma_x:float = 0.5 # standard deviation of a colour (0-1) in p(x | z_t, z_s)
     sigma_y:float = 0.2 # standard deviation of a pixel of the distance map (0-1) in p(y | w_t)
     level:float = 1.5 # px: strokes of a translation are where its distance map is below, see `to_strokes`
-    steps:int = 1000 # joint steps
+    steps:int = 1000 # joint steps, where `epochs` is None
     batch:int = 16 # pairs in a joint step
     target_batch:int = 8 # unpaired sketches in a target step
     m_most:int|None = 10 # target steps after a joint step are floor(M / N), but no more than this; None = no bound
     lr:float = 2e-3 # peak learning rate of Adam
     schedule:str = "cosine" # see `learning_rate`
     bf16:bool = False # forward passes in bfloat16
+    epochs:float|None = None # passes over the pairs that are used; None = `steps`
 
-    LATER = HasWeights.LATER
+    LATER = (*HasWeights.LATER, "epochs")
 
 METHODS = dict(ours=lambda s: s, without_td=lambda s: replace(s, td=False), paired_steps=lambda s: replace(s, td="paired"))
 
@@ -115,6 +116,15 @@ def discard(
     kept = torch.isin(train.photo, random_fraction(len(train), fraction, seed))
     return kept.nonzero()[:, 0], (~kept).nonzero()[:, 0]
 
+# %% ../../nbs/41_sketch.ipynb #a33f42e6
+def expected_counts(
+    s:SketchSettings, # of a run
+)->tuple: # (N pairs, M unpaired sketches)
+    "About how many pairs and unpaired sketches a run will have, as far as its settings tell"
+    n = 5_982 if s.data == "shoev2" else round(0.9 * s.n_photos * 5_982 / 1_800)
+    pairs = max(1, round(s.fraction * n))
+    return pairs, n - pairs if s.td else 0
+
 # %% ../../nbs/41_sketch.ipynb #b52f7714
 def sketch_pairs(
     photos:Tensor, # (P, 3, S, S) uint8
@@ -145,8 +155,8 @@ def train_model(
     pairs = sketch_pairs(data.train.photos.to(device), maps[paired], photo[paired], s.batch)
     m = target_steps(len(unpaired), len(paired), s.m_most) if s.td else 0
     targets = tensor_targets(maps[paired if s.td == "paired" else unpaired], s.target_batch)
-    curves = train(model, pairs, targets, s.steps, m, s.weights, None, s.lr, s.schedule,
-        seed, checkpoint, bf16=s.bf16, label=label)
+    curves = train(model, pairs, targets, joint_steps(s, len(paired)), m, s.weights, None, s.lr,
+        s.schedule, seed, checkpoint, bf16=s.bf16, label=label)
     return model.eval(), curves
 
 # %% ../../nbs/41_sketch.ipynb #c765fbc3
