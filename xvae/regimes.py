@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['UNPAIRED', 'DETACHED', 'FAMILIES', 'FAMILY_NAMES', 'SAME', 'FROM', 'FAMILY_LEVELS', 'TRIED', 'LARGE', 'regime',
-           'bounds', 'swaps_of', 'of_people', 'held', 'prices', 'grid', 'others', 'error_frame', 'lowest', 'levers',
-           'swap_frame', 'best', 'swap_table', 'found', 'compared', 'large']
+           'bounds', 'rulers_of', 'swaps_of', 'of_people', 'held', 'prices', 'grid', 'others', 'error_frame', 'lowest',
+           'levers', 'swap_frame', 'best', 'swap_table', 'found', 'compared', 'large']
 
 # %% ../nbs/56_regimes.ipynb #4870476f
 import json
@@ -15,7 +15,7 @@ import pandas as pd
 from .experiments import Job, computed, do_run, project_root
 from .tables import Arm, VALIDATION, changed, origin, table_runs
 from .tasks.pose_latents import load_strangers
-from .tasks.swaps import SWAP_UNITS, load_judge, swap_numbers
+from .tasks.swaps import ideal_numbers, load_judge, swap_numbers
 
 # %% ../nbs/56_regimes.ipynb #bf672ec1
 UNPAIRED = dict(unpaired_x=1.0)
@@ -56,6 +56,16 @@ def bounds(
              pose_not_in_z_s=n["pose_zs_sample"] < n["pose_zt"] / 10)
     if clothes: b |= dict(alive=n["tint_own"] >= 0.5, clothes_of_b=n["tint_b"] >= n["tint_own"] / 2, not_of_a=n["tint_a"] < 0.1)
     return b
+
+# %% ../nbs/56_regimes.ipynb #edebd752
+def rulers_of(
+    data_root=None, # folder of CMU trials, with motion="cmu"
+): # (model, data, run) -> (numbers, {})
+    "What `computed` keeps of the two ends of the rulers: an ideal swap of strangers, and one that is B's picture"
+    def make(model, data, run):
+        ends = ideal_numbers(run.settings, load_judge(run.settings, data, data_root, model.camera.weight.device), data_root)
+        return {f"{who} {k}": v for who, numbers in zip(("ideal", "null"), ends) for k, v in numbers.items()}, {}
+    return make
 
 # %% ../nbs/56_regimes.ipynb #555c7b7d
 def swaps_of(
