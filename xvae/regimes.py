@@ -92,7 +92,7 @@ def held(
     return sum(bounds(of_people(numbers, "strangers")).values()) + sum(bounds(of_people(numbers, "test"), clothes=False).values())
 
 # %% ../nbs/56_regimes.ipynb #4cadd789
-FROM = {"paper": 0.016, "unpaired sources": 0.004, "detached": 0.032, "same person": 0.008, "prior": 0.016} # the lowest price, of a picture of 32 px
+FROM = {"paper": 0.016, "unpaired sources": 0.004, "detached": 0.064, "same person": 0.008, "prior": 0.016} # the lowest price, of a picture of 32 px
 
 def prices(family)->tuple: # of z_s at last
     "What a family is searched over"
