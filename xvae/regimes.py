@@ -52,7 +52,7 @@ def bounds(
     clothes:bool=True, # whether people differ in clothes
 )->dict: # name: whether it holds
     "Which bounds the swaps of some people keep"
-    b = dict(pose=n["pose_to_a"] <= n["pose_to_b"] / 2, silhouette=n["iou_a"] - n["iou_chance"] >= 1.5 * max(n["iou_b"] - n["iou_chance"], 0),
+    b = dict(pose=n["pose_to_a"] <= n["pose_to_b"] / 2, silhouette=n["iou_a"] - n["iou_chance"] >= max(1.5 * (n["iou_b"] - n["iou_chance"]), 0.1),
              pose_not_in_z_s=n["pose_zs_sample"] < n["pose_zt"] / 10)
     if clothes: b |= dict(alive=n["tint_own"] >= 0.5, clothes_of_b=n["tint_b"] >= n["tint_own"] / 2, not_of_a=n["tint_a"] < 0.1)
     return b
@@ -92,7 +92,7 @@ def held(
     return sum(bounds(of_people(numbers, "strangers")).values()) + sum(bounds(of_people(numbers, "test"), clothes=False).values())
 
 # %% ../nbs/56_regimes.ipynb #4cadd789
-FROM = {"paper": 0.016, "unpaired sources": 0.004, "detached": 0.064, "same person": 0.008, "prior": 0.016} # the lowest price, of a picture of 32 px
+FROM = {"paper": 0.016, "unpaired sources": 0.004, "detached": 0.064, "same person": 0.008, "prior": 0.064} # the lowest price, of a picture of 32 px
 
 def prices(family)->tuple: # of z_s at last
     "What a family is searched over"
