@@ -31,8 +31,7 @@ FAMILY_NAMES = {
     "unpaired sources": "and Eq. 2 on pictures without pose",
     "detached": "and no gradient of Eq. 2 into z_t",
     "same person": "and z_s of another picture of the person in Eq. 4",
-    "prior": "and z_s of the prior in a further Eq. 4",
-    "paper without L_cross": "The paper's losses without L_cross"}
+    "prior": "and z_s of the prior in a further Eq. 4"}
 
 # %% ../nbs/56_regimes.ipynb #9ed501f8
 SAME = dict(picture="grey+mask", d_t=32, d_s=16, beta_x=0.2, beta_y=0.2, sigma_picture=0.15 / 32, price_s_start=0.15 / 1024)
@@ -227,7 +226,7 @@ def compared(
     levels:list=FAMILY_LEVELS, # families and parts of the pairs
 )->dict: # (name, part of the pairs): Arm
     "The arms of swaps.ipynb"
-    return {level: found(*level) for level in levels} | {("paper without L_cross", 1.0): replace(found("paper"), method="without_cross")}
+    return {level: found(*level) for level in levels}
 
 LARGE = 64 # px
 
