@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['UNPAIRED', 'DETACHED', 'FAMILIES', 'FAMILY_NAMES', 'SAME', 'TIMES', 'FAMILY_LEVELS', 'TRIED', 'LARGE', 'regime',
            'bounds', 'rulers_of', 'swaps_of', 'of_people', 'held', 'prices', 'grid', 'others', 'error_frame', 'lowest',
-           'levers', 'swap_frame', 'best', 'swap_table', 'found', 'compared', 'large']
+           'levers', 'seeds_there', 'swap_frame', 'best', 'swap_table', 'found', 'compared', 'large']
 
 # %% ../nbs/56_regimes.ipynb #4870476f
 import json
@@ -161,6 +161,16 @@ def levers()->dict: # name: Arm
         "chosen for poses alone, on black": Arm("ours", changes=(("picture", "black"),))}
     return {name: replace(arm, changes=(*arm.changes, *VALIDATION)) for name, arm in arms.items()}
 
+# %% ../nbs/56_regimes.ipynb #8af66de8
+def seeds_there(
+    arm:Arm, # with swaps
+    j:Job, # seeds, store
+    most:int=10, # seeds 0 ... most - 1 are looked for in the store
+)->list: # of int
+    "The seeds that are asked for, and those whose swaps the store has besides"
+    stored = lambda seed: (j.results / "runs" / arm.run(j, seed).id / "swaps.json").exists()
+    return sorted({*j.seeds, *(seed for seed in range(most) if stored(seed))})
+
 # %% ../nbs/56_regimes.ipynb #9de18aec
 def swap_frame(
     arms:dict, # name: Arm; of a tuple the first is the name
@@ -172,7 +182,7 @@ def swap_frame(
     rows = []
     for name, arm in arms.items():
         family = name[0] if isinstance(name, tuple) else name
-        for seed in j.seeds:
+        for seed in seeds_there(arm, j):
             run = do_run(arm.run(j, seed), j)
             numbers, _ = computed(run, j, "swaps", swaps_of(j.data_root))
             for who in dict.fromkeys(k.split(" ")[0] for k in numbers):
