@@ -6,8 +6,8 @@
 __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PAPER_SMOKE', 'SKETCH_PAPER_SMOKE', 'PRESETS',
            'PARAMETERS', 'VERSION', 'BASELINES', 'as_paper', 'task_of', 'preset_settings', 'step_counts', 'flops',
            'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'project_root', 'Job', 'job',
-           'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run', 'read_run', 'load_model',
-           'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed', 'write_text']
+           'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run', 'read_run', 'as_run',
+           'load_model', 'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import csv, hashlib, json, os, platform, shutil, subprocess, sys, time
@@ -19,7 +19,7 @@ import xvae
 from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
-from .data.records import cache_folder, load_tensors, save_tensors
+from .data.records import cache_folder, load_tensors, save_tensors, write_text
 from .data.rendered import one_thread_each
 from .tasks import pose, rivals, sketch
 from .tasks.pose import PoseSettings
@@ -269,10 +269,15 @@ def read_run(
     path, # a run.json
 )->Run:
     "A stored run, whatever its version"
-    stored = json.loads(Path(path).read_text())
-    kind = SketchSettings if "td" in stored["settings"] else PoseSettings
-    settings = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored["settings"].items()})
-    return Run(**stored | dict(settings=settings))
+    return as_run(json.loads(Path(path).read_text()))
+
+def as_run(
+    record:dict, # of a `Run`, as JSON gives it back
+)->Run:
+    "A run from its record"
+    kind = SketchSettings if "td" in record["settings"] else PoseSettings
+    settings = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in record["settings"].items()})
+    return Run(**record | dict(settings=settings))
 
 def load_model(
     results:Path, # the store is results/runs
@@ -348,9 +353,3 @@ def computed(
         write_text(numbers, json.dumps({k: round(v, 6) for k, v in made[0].items()}, indent=1) + "\n")
     once(run, lambda: numbers.exists() and tensors.exists(), compute)
     return json.loads(numbers.read_text()), load_tensors(tensors)[0]
-
-def write_text(path, text):
-    "A file that appears whole or not at all"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
-    os.replace(beside, path)

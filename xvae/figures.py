@@ -11,7 +11,7 @@ import io, os, re
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from .experiments import write_text
+from .data.records import write_text
 from .tables import LABELS
 
 # %% ../nbs/53_figures.ipynb #d8e79f64

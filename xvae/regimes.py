@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['UNPAIRED', 'DETACHED', 'FAMILIES', 'FAMILY_NAMES', 'SAME', 'TIMES', 'FAMILY_LEVELS', 'TRIED', 'LARGE', 'regime',
-           'bounds', 'rulers_of', 'swaps_of', 'of_people', 'held', 'prices', 'grid', 'others', 'error_frame', 'lowest',
-           'levers', 'seeds_there', 'swap_frame', 'best', 'swap_table', 'found', 'compared', 'large']
+           'bounds', 'flat', 'of_people', 'judge_of', 'swaps_of', 'rulers_of', 'prices', 'grid', 'others',
+           'error_frame', 'lowest', 'levers', 'swap_rows', 'swap_frame', 'best', 'swap_table', 'found', 'compared',
+           'large']
 
 # %% ../nbs/56_regimes.ipynb #4870476f
 import json
 from dataclasses import replace
-from pathlib import Path
 import pandas as pd
-from .experiments import Job, computed, do_run, project_root
+from .experiments import Job, computed, project_root
 from .tables import Arm, VALIDATION, changed, origin, table_runs
 from .tasks.pose_latents import load_strangers
 from .tasks.swaps import ideal_numbers, load_judge, swap_numbers
@@ -56,39 +56,40 @@ def bounds(
     if clothes: b |= dict(alive=n["tint_own"] >= 0.5, clothes_of_b=n["tint_b"] >= n["tint_own"] / 2, not_of_a=n["tint_a"] < 0.1)
     return b
 
-# %% ../nbs/56_regimes.ipynb #edebd752
-def rulers_of(
-    data_root=None, # folder of CMU trials, with motion="cmu"
-): # (model, data, run) -> (numbers, {})
-    "What `computed` keeps of the two ends of the rulers: an ideal swap of strangers, and one that is B's picture"
-    def make(model, data, run):
-        ends = ideal_numbers(run.settings, load_judge(run.settings, data, data_root, model.camera.weight.device), data_root)
-        return {f"{who} {k}": v for who, numbers in zip(("ideal", "null"), ends) for k, v in numbers.items()}, {}
-    return make
-
 # %% ../nbs/56_regimes.ipynb #555c7b7d
+def flat(
+    numbers:dict, # whose: (name: number)
+)->dict: # "whose name": number
+    "Numbers of several sets of people in one record, which is what `computed` keeps"
+    return {f"{who} {k}": v for who, its in numbers.items() for k, v in its.items()}
+
+def of_people(
+    numbers:dict, # from `flat`
+    who:str, # such as test
+)->dict: # name: number
+    "Those of one set of people"
+    return {k.removeprefix(f"{who} "): v for k, v in numbers.items() if k.startswith(f"{who} ")}
+
+# %% ../nbs/56_regimes.ipynb #d1416ea1
+def judge_of(run, data, data_root, model): return load_judge(run.settings, data, data_root, model.camera.weight.device)
+
 def swaps_of(
     data_root=None, # folder of CMU trials, with motion="cmu"
 ): # (model, data, run) -> (numbers, {})
-    "What `computed` keeps of the swaps of a run, named by whose they are, test or strangers, and what is measured"
+    "What `computed` keeps of the swaps of a run, of test subjects and of strangers"
     def make(model, data, run):
-        judge = load_judge(run.settings, data, data_root, model.camera.weight.device)
-        people = dict(test=data.test, strangers=load_strangers(run.settings, data_root))
-        return {f"{who} {k}": v for who, some in people.items() if some is not None for k, v in swap_numbers(model, judge, some).items()}, {}
+        judge, people = judge_of(run, data, data_root, model), dict(test=data.test, strangers=load_strangers(run.settings, data_root))
+        return flat({who: swap_numbers(model, judge, some) for who, some in people.items() if some is not None}), {}
     return make
 
-def of_people(
-    numbers:dict, # from `computed` with `swaps_of`
-    who:str, # test or strangers
-)->dict: # name: number
-    "The numbers of one set of people"
-    return {k.removeprefix(f"{who} "): v for k, v in numbers.items() if k.startswith(f"{who} ")}
-
-def held(
-    numbers:dict, # from `computed` with `swaps_of`
-)->int: # of nine
-    "How many bounds of the search hold on S8 and strangers"
-    return sum(bounds(of_people(numbers, "strangers")).values()) + sum(bounds(of_people(numbers, "test"), clothes=False).values())
+def rulers_of(
+    data_root=None, # folder of CMU trials, with motion="cmu"
+): # (model, data, run) -> (numbers, {})
+    "What `computed` keeps of the two ends of the rulers: an ideal swap of strangers, and null, which is B's picture"
+    def make(model, data, run):
+        ends = ideal_numbers(run.settings, judge_of(run, data, data_root, model), data_root)
+        return flat(dict(zip(("ideal", "null"), ends))), {}
+    return make
 
 # %% ../nbs/56_regimes.ipynb #4cadd789
 TIMES = {"paper": (1, 2, 4, 8), "unpaired sources": (0.25, 0.5, 1, 2, 4), "detached": (1, 2, 4, 8, 16, 32), "same person": (0.5, 1, 2, 4),
@@ -98,7 +99,7 @@ def prices(family)->tuple: # of z_s at last
     "What a family is searched over"
     return tuple(0.016 * k / 1024 for k in TIMES[family])
 
-
+# %% ../nbs/56_regimes.ipynb #00f4df76
 FAMILY_LEVELS = [(family, 1.0) for family in FAMILIES] + [("paper", 0.1)] # families and parts of the pairs
 
 def grid(
@@ -118,18 +119,20 @@ def others(
             for picture in ("black", "grey+mask") for v in values}
     return {k: replace(arm, changes=(*arm.changes, *VALIDATION)) for k, arm in arms.items()}
 
+# %% ../nbs/56_regimes.ipynb #e97a1353
+TRIED = ("picture", "beta_x", "colour_noise")
+
 def error_frame(
     arms:dict, # (name, ...): Arm
     j:Job, # seeds, store
 )->pd.DataFrame: # arm, supervision, picture, beta_x, colour_noise, seed, mpjpe, pa_mpjpe, data, motion, preset, run_id
     "Errors of arms without swaps"
     table_runs(list(arms.values()), j)
-    runs = [(name[0], do_run(arm.run(j, seed), j)) for name, arm in arms.items() for seed in j.seeds]
+    runs = [(name[0], run) for name, arm in arms.items() for run in table_runs([arm], j)]
     return pd.DataFrame([dict(arm=name, supervision=r.settings.fraction, seed=r.seed) | {k: getattr(r.settings, k) for k in TRIED}
                          | {k: r.metrics[k] for k in ("mpjpe", "pa_mpjpe")} | origin(r, j) for name, r in runs])
 
-TRIED = ("picture", "beta_x", "colour_noise")
-
+# %% ../nbs/56_regimes.ipynb #37563d78
 def lowest(
     frame:pd.DataFrame, # from `error_frame`
 )->dict: # {arm: {part of the pairs: {setting: value}}}
@@ -161,15 +164,21 @@ def levers()->dict: # name: Arm
         "chosen for poses alone, on black": Arm("ours", changes=(("picture", "black"),))}
     return {name: replace(arm, changes=(*arm.changes, *VALIDATION)) for name, arm in arms.items()}
 
-# %% ../nbs/56_regimes.ipynb #8af66de8
-def seeds_there(
-    arm:Arm, # with swaps
-    j:Job, # seeds, store
-    most:int=10, # seeds 0 ... most - 1 are looked for in the store
-)->list: # of int
-    "The seeds that are asked for, and those whose swaps the store has besides"
-    stored = lambda seed: (j.results / "runs" / arm.run(j, seed).id / "swaps.json").exists()
-    return sorted({*j.seeds, *(seed for seed in range(most) if stored(seed))})
+# %% ../nbs/56_regimes.ipynb #81baab80
+def swap_rows(
+    name:str, # of the arm
+    run, # done
+    j:Job, # store
+    clothes:bool, # whether the test subjects are judged by their clothes
+)->list: # of dict, one for each set of people
+    "What the swaps of a run show"
+    numbers, rows = computed(run, j, "swaps", swaps_of(j.data_root))[0], []
+    for who in dict.fromkeys(k.split(" ")[0] for k in numbers):
+        its = of_people(numbers, who)
+        b = bounds(its, clothes or who == "strangers")
+        rows.append(dict(arm=name, supervision=run.settings.fraction, price_s=run.settings.price_s, people=who, seed=run.seed)
+            | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")} | its | dict(held=sum(b.values()), of=len(b)) | origin(run, j))
+    return rows
 
 # %% ../nbs/56_regimes.ipynb #9de18aec
 def swap_frame(
@@ -178,19 +187,9 @@ def swap_frame(
     clothes:bool=True, # whether the test subjects are judged by their clothes
 )->pd.DataFrame: # arm, supervision, price_s, people, seed, mpjpe, pa_mpjpe, SWAP_UNITS, held, of, data, motion, preset, run_id
     "What swaps show, of runs that are done now if need be"
-    table_runs(list(arms.values()), j)
-    rows = []
-    for name, arm in arms.items():
-        family = name[0] if isinstance(name, tuple) else name
-        for seed in seeds_there(arm, j):
-            run = do_run(arm.run(j, seed), j)
-            numbers, _ = computed(run, j, "swaps", swaps_of(j.data_root))
-            for who in dict.fromkeys(k.split(" ")[0] for k in numbers):
-                its = of_people(numbers, who)
-                b = bounds(its, clothes or who == "strangers")
-                rows.append(dict(arm=family, supervision=arm.supervision, price_s=run.settings.price_s, people=who, seed=seed)
-                    | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")} | its | dict(held=sum(b.values()), of=len(b)) | origin(run, j))
-    return pd.DataFrame(rows).round(10)
+    table_runs(list(arms.values()), j) # side by side, what is missing
+    runs = [(name[0] if isinstance(name, tuple) else name, run) for name, arm in arms.items() for run in table_runs([arm], j, "swaps")]
+    return pd.DataFrame([row for name, run in runs for row in swap_rows(name, run, j, clothes)]).round(10)
 
 # %% ../nbs/56_regimes.ipynb #9a2500ff
 def best(
@@ -198,21 +197,20 @@ def best(
 )->dict: # {arm: {part of the pairs: {setting: value}}}
     "What the rule chooses"
     by = ["arm", "supervision", "price_s"]
-    each = frame.groupby(by).agg(held=("held", "sum"), pa_mpjpe=("pa_mpjpe", "first")).reset_index()
+    each = frame.groupby(by).agg(held=("held", "mean"), pa_mpjpe=("pa_mpjpe", "mean")).reset_index()
     first = each.sort_values(["held", "pa_mpjpe"], ascending=[False, True], kind="stable").groupby(["arm", "supervision"], sort=False).first().reset_index()
     return {arm: {str(r.supervision): dict(price_s=r.price_s) for r in rows.itertuples()} for arm, rows in first.groupby("arm", sort=False)}
 
 # %% ../nbs/56_regimes.ipynb #331b0426
 def swap_table(
     frame:pd.DataFrame, # from `swap_frame`
-    names:dict=FAMILY_NAMES, # what arms are called
 )->pd.DataFrame: # to show or to render
     "A row for an arm, a part of the pairs, a price and a set of people: means over seeds; of two numbers the first is A's, the second B's"
     by = ["arm", "supervision", "price_s", "people"]
     g = frame.groupby(by, sort=False, dropna=False)
     f = g.mean(numeric_only=True).reset_index().assign(seeds=g.size().values)
     two = lambda a, b, digits: [f"{x:.{digits}f} / {y:.{digits}f}" for x, y in zip(a, b)]
-    return pd.DataFrame({"Arm": [names.get(a, a) for a in f.arm], "Pairs": [f"{100 * s:.0f} %" for s in f.supervision],
+    return pd.DataFrame({"Arm": [FAMILY_NAMES.get(a, a) for a in f.arm], "Pairs": [f"{100 * s:.0f} %" for s in f.supervision],
         "Price (1e-6)": ["" if pd.isna(p) else f"{p * 1e6:.0f}" for p in f.price_s], "People": f.people,
         "PA-MPJPE (mm)": f.pa_mpjpe.map("{:.1f}".format), "Pose, own (mm)": f.pose_own.map("{:.0f}".format), "Pose (mm)": two(f.pose_to_a, f.pose_to_b, 0),
         "IoU above chance": two(f.iou_a - f.iou_chance, f.iou_b - f.iou_chance, 2), "Tint, own (r²)": f.tint_own.map("{:.2f}".format),
@@ -223,13 +221,14 @@ def swap_table(
 def found(
     family:str, # one of FAMILIES
     fraction:float=1.0, # part of the pairs
-    path=None, # regimes.json; None = the committed one
 )->Arm:
     "The arm of a family with the settings that the search found"
-    path = Path(path or project_root() / "results" / "regimes.json")
-    try: settings = json.loads(path.read_text(encoding="utf-8"))[family][str(fraction)]
-    except FileNotFoundError: raise FileNotFoundError(f"{path}: reproduce/search_swaps.ipynb writes it") from None
-    return regime(family, fraction, **settings)
+    path = project_root() / "results" / "regimes.json"
+    try: all_ = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError: raise FileNotFoundError(f"{path}: not there; run reproduce/search_swaps.ipynb, which writes it") from None
+    if str(fraction) not in all_.get(family, {}): raise ValueError(f"{family!r} with {fraction:.0%} of the pairs was not searched: expected one of "
+        + ", ".join(f"{name!r} with {float(f):.0%}" for name, its in all_.items() if name in FAMILIES for f in its))
+    return regime(family, fraction, **all_[family][str(fraction)])
 
 # %% ../nbs/56_regimes.ipynb #aee731da
 def compared(

@@ -15,7 +15,8 @@ __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LEVELS', 'VALIDATION
 from dataclasses import dataclass, replace
 from pathlib import Path
 import pandas as pd
-from .experiments import Job, Run, as_paper, find_run, plan, task_of, write_text
+from .data.records import write_text
+from .experiments import Job, Run, as_paper, find_run, plan, task_of
 from .side_by_side import do_runs
 from .tasks.sketch import METHODS
 
