@@ -1,6 +1,6 @@
 import shutil, subprocess, sysconfig
 from pathlib import Path
-import pytest
+import pytest, torch
 
 ROOT = Path(__file__).parent.parent
 LESSONS, NOTEBOOKS = sorted((ROOT/"nbs").glob("*.ipynb")), sorted((ROOT/"reproduce").glob("*.ipynb"))
@@ -29,4 +29,5 @@ def environment(tmp_path_factory):
         patch.setenv("XVAE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("OMP_NUM_THREADS", "1")
         for name in "IN_TEST", "JUPYTER_PATH": patch.delenv(name, raising=False)
+        torch.set_num_threads(1)
         yield

@@ -38,6 +38,7 @@ def joint_loss(
 )->dict: # "loss.term": nats per sample
     "Lines 4 to 10 of Algorithm 1: the terms whose sum is the joint loss"
     e = model.encode(batch.x, batch.y)
+    if w.cross_s == "person" and "person" not in batch.info: raise ValueError("cross_s='person' needs batch.info['person']: for each pair the number of who it is")
     partner = same_person(batch.info["person"]) if w.cross_s == "person" else None
     terms, y_from_z = total_loss(model, e, batch.x, batch.y, w, partner)
     return terms | (extra(model, e, y_from_z, batch) if extra else {})
