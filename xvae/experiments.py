@@ -27,12 +27,13 @@ from .tasks.sketch import SketchSettings
 from .training import joint_loss, joint_steps, target_loss, target_steps
 
 # %% ../nbs/50_experiments.ipynb #d8423335
-LAPTOP, SKETCH = PoseSettings(), SketchSettings()
+LAPTOP = PoseSettings(picture="grey+mask", d_t=32, d_s=16, beta_x=0.2, beta_y=0.2, sigma_picture=0.15 / 32, price_s_start=0.15 / 1024, price_s=0.064 / 1024)
+SKETCH = SketchSettings()
 SMOKE = replace(LAPTOP, n_pairs=120, n_wild=80, n_test=60, n_library=480, steps=6, batch=8, wild_batch=8,
                 target_batch=16, hidden=32)
-PAPER = replace(LAPTOP, data="human36m", image_size=224, n_pairs=311_997, n_wild=40_000, n_test=8_600, n_library=324_000,
+PAPER = PoseSettings(data="human36m", image_size=224, n_pairs=311_997, n_wild=40_000, n_test=8_600, n_library=324_000,
                 encoder="resnet50", decoder_channels=(512, 256, 128, 64), hidden=1024, batch=64, wild_batch=32, lr=1e-4,
-                schedule="constant", steps=0, epochs=50, m_most=None, bf16=True, sigma_picture=LAPTOP.sigma_x / LAPTOP.image_size)
+                schedule="constant", steps=0, epochs=50, m_most=None, bf16=True, sigma_picture=1 / 32)
 SKETCH_SMOKE = replace(SKETCH, n_photos=60, image_size=32, decoder_channels=(16, 8, 8), steps=4, batch=8, target_batch=8)
 SKETCH_PAPER = replace(SKETCH, data="shoev2", image_size=256, encoder="resnet18", decoder_channels=(512, 256, 128, 64, 32), batch=64,
                        target_batch=64, lr=1e-4, schedule="constant", steps=0, epochs=200, m_most=None, bf16=True,
@@ -215,7 +216,7 @@ def plan(
     **changes, # other settings of the run, such as pair_subjects=(1,)
 )->Run:
     "A run still to be done"
-    methods = dict.fromkeys(BASELINES[task_of(s)], lambda s: s) | task_of(s).METHODS
+    methods = dict.fromkeys(BASELINES[task_of(s)], task_of(s).plain) | task_of(s).METHODS
     if method not in methods: raise ValueError(f"method {method!r}: expected one of {', '.join(methods)}")
     return Run(method, methods[method](replace(s, fraction=fraction, **changes)), seed)
 

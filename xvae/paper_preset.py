@@ -32,7 +32,7 @@ def choices(
 BOTH = choices(r"""
 d_t | "The dimension of each latent space is 64" | 4.2 | `d_latent` says it
 d_s | the same | 4.2 | `d_latent` says it
-sigma_picture | "L2 losses"; neither their weights nor whether they are sums or means | 4.1, 4.2 | pictures weigh against targets and KL terms as at the laptop's size, see [experiments](50_experiments.ipynb)
+sigma_picture | "L2 losses"; neither their weights nor whether they are sums or means | 4.1, 4.2 | pictures weigh as a plain sum of squares would at 32 pixels for poses and at 64 for sketches, see [experiments](50_experiments.ipynb)
 price_s | one $\beta_x$ for $z_t$ and $z_s$ | 3.1 | as the paper
 price_s_start | not said | - | no price of its own, so none at first
 price_s_hold | not said | - | without effect, as there is no price
@@ -74,8 +74,11 @@ encoder | ResNet-50 as the backbone, trained "from scratch" | 4.2 | as the paper
 decoder_channels | "four layers of convolution, BatchNorm, ReLU, and upsampling"; no widths | 4.2 | four, from 512 halved each time
 hidden | "three repetitions of fully-connected, BatchNorm, and LeakyReLU layers"; no width | 4.2 | that of Martinez et al., whom the paper compares with
 reprojection | "weak supervision by projecting the estimated 3D pose to the 2D image plane"; no weight | 4.2 | as the other losses
-beta_x | $\beta_x$ "to balance the reconstruction quality and the KL divergence"; no value | 3.1 | the laptop's, tried by hand on a validation subject there; not chosen for these data
+beta_x | $\beta_x$ "to balance the reconstruction quality and the KL divergence"; no value | 3.1 | tried by hand on a validation subject of the rendered people; not chosen for these data
 beta_y | $\beta_y$, no value | 3.1 | the same
+data_seed | - | - | without effect: of rendered people only
+library | - | - | without effect: of rendered people only
+paired_steps | - | - | a control of ours: never in the paper's arms
 sigma_y | "L2 losses", no weights | 4.2 | the laptop's: 3 cm for a coordinate
 sigma_2d | not said | - | the laptop's: 1.5 % of a crop's width
 batch | "minibatch", no size | Alg. 1 | 64 and 32 pictures fit any current GPU
@@ -83,7 +86,7 @@ wild_batch | not said | - | half as many as pairs
 target_batch | "minibatch", no size | Alg. 1 | as many as pairs
 augment | no augmentation is named | - | usual for this task; five people in one outfit each are few
 colour_noise | no augmentation is named | - | the laptop's
-picture | Deeplab V3 "to roughly remove the background"; not what takes its place | 4.2 | black, as on the laptop
+picture | Deeplab V3 "to roughly remove the background"; not what takes its place | 4.2 | black, the plainest reading
 epochs | "for 50 epochs" | 4.2 | as the paper: passes over the pairs that a run is given
 """) + BOTH
 

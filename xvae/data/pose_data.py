@@ -123,12 +123,15 @@ def pose_data(
     train_stride:int=5, # every which frame of Human3.6M's videos; a prepared folder has its own
     test_stride:int=64, # the same for the evaluated ones
     validation:bool=False, # rendered people, cmu: `test` shows motion held out from training
+    data_seed:int=0, # rendered people: another seed, other motion, light, places and people in the wild set
+    library:str="usual", # rendered people: which unpaired poses, see `rendered_people`
     cache=None, # as for `cache_folder`
 )->PoseData: # pairs, wild, test, library
     "The data of a pose experiment"
     check_name(data)
     if data == "rendered": return rendered_people(motion, data_root, image_size, train_subjects, test_subjects, n_pairs, n_wild, n_test,
-        n_library, validation=validation, cache=cache)
+        n_library, data_seed, cache, validation, library=library)
+    if (data_seed, library) != (0, "usual"): raise ValueError(f"data_seed={data_seed}, library={library!r}: only rendered people have these, and data is {data!r}")
     paired, wild, library = own_folders(data_root, train_stride, test_stride, n_library, cache)
     people = PreparedPoses(paired, image_size)
     return PoseData(
@@ -145,6 +148,7 @@ def pose_digest(
     data:str="rendered", # one of DATASETS
     data_root=None, # folder of the user's own files
     motion:str="procedural", # how rendered people move
+    library:str="usual", # their unpaired poses
     train_subjects:tuple=(1, 5, 6, 7, 8),
     test_subjects:tuple=(9, 11),
     n_library:int=4000, # poses without pictures
@@ -158,5 +162,5 @@ def pose_digest(
         paired, wild, library = own_folders(data_root, train_stride, test_stride, n_library, cache)
         files = [PreparedPoses(f).digest for f in (paired, *wild)] + [load_tensors(library / LIBRARY)[1]]
         return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
-    check(motion, data_root, train_subjects, test_subjects)
-    return trials_digest(data_root, cache)[:12] if motion == "cmu" else ""
+    check(motion, data_root, train_subjects, test_subjects, library)
+    return trials_digest(data_root, cache)[:12] if motion == "cmu" or library == "real" else ""

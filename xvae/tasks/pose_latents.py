@@ -7,7 +7,7 @@ __all__ = ['FORMS', 'BENDS', 'MOST', 'LATENT_UNITS', 'load_strangers', 'Codes', 
            'shared_space', 'forms', 'told', 'clips', 'leakage', 'by_factor', 'swap_codes', 'swap_poses',
            'swap_appearance', 'flexion', 'beyond_limits', 'known_poses', 'joint_distances', 'nearest_known',
            'plausibility', 'unevenness', 'paths', 'between', 'doubts', 'calibration', 'latent_metrics', 'latent_arrays',
-           'latents_of']
+           'latents_of', 'shared_of']
 
 # %% ../../nbs/43_pose_latents.ipynb #c85e02a6
 from typing import NamedTuple
@@ -33,7 +33,7 @@ def load_strangers(
 )->PoseSet|None: # None for data other than "rendered"
     "People in random clothes, moving as the test does"
     if s.data != "rendered": return None
-    return strangers(min(n, s.n_test), data_root=data_root, **asked(strangers, s))
+    return strangers(min(n, s.n_test), data_root=data_root, seed=s.data_seed, **asked(strangers, s))
 
 # %% ../../nbs/43_pose_latents.ipynb #4c1f7e28
 class Codes(NamedTuple):
@@ -355,3 +355,7 @@ def latents_of(
         people, sigma_y = load_strangers(run.settings, data_root), run.settings.sigma_y
         return latent_metrics(model, data, people, sigma_y), latent_arrays(model, data, people, sigma_y)
     return make
+
+def shared_of(model, data, run):
+    "The same of the shared space alone"
+    return shared_space(model, data.test, encoded(model, data.test)), {}

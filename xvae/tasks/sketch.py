@@ -7,7 +7,7 @@ __all__ = ['METHODS', 'DATASETS', 'BASELINES', 'COLOURS', 'SWAP_UNITS', 'UNITS',
            'held_out', 'network_input', 'build', 'discard', 'expected_counts', 'sketch_pairs', 'train_model', 'predict',
            'sketch_metrics', 'floor', 'human_metrics', 'mean_colour', 'decoded_swap', 'known_colours', 'r2',
            'colour_map', 'swaps', 'swapped_colours', 'swap_sheet', 'pictures', 'mixtures', 'data_digest', 'extra_loss',
-           'evaluate', 'fake_batch']
+           'plain', 'evaluate', 'fake_batch']
 
 # %% ../../nbs/41_sketch.ipynb #05587ffb
 from dataclasses import dataclass, replace
@@ -308,6 +308,8 @@ def data_digest(
     return fingerprint(release(data_root))[:12] if s.data == "shoev2" else ""
 
 def extra_loss(s:SketchSettings): return None
+
+def plain(s:SketchSettings): return s # see the pose task's
 
 def evaluate(
     model:CrossModalVAE, # trained

@@ -200,7 +200,7 @@ def ideal_numbers(
 )->tuple: # of an ideal swap, of a swap that is B's picture: name: number
     "The two ends of the rulers"
     n = min(n, s.n_test)
-    other, draw = mismatched(n), lambda **how: strangers(n, data_root=data_root, **asked(strangers, s), **how)
+    other, draw = mismatched(n), lambda **how: strangers(n, data_root=data_root, seed=s.data_seed, **asked(strangers, s), **how)
     people, dressed = draw(), draw(dressed_as=other)
     real, swap = (network_input(p, None, s.picture)[:, :3] for p in (people, dressed))
     return tuple(shown_numbers(judge, people.masks, real, real, shown, other) for shown in (swap, real[other]))
