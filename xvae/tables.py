@@ -6,9 +6,9 @@
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'DATA_SEEDS', 'BOTH', 'LEVELS', 'VALIDATION', 'FOUND', 'WHY', 'MAIN',
            'CROSSED', 'ARMS', 'NOTEBOOKS', 'FAILED', 'LABELS', 'DATA_NAMES', 'SKETCH_LABELS', 'SKETCH_MEASURES', 'Arm',
            'found_for', 'share', 'times', 'larger', 'fig5_levels', 'fig5_arms', 'notebook_arms', 'table_runs',
-           'last_loss', 'failed', 'tidy', 'about', 'origin', 'summary', 'mean_std', 'pairs_in_words', 'pose_table',
-           'level_table', 'setting_table', 'best_settings', 'search_found', 'markdown', 'write_table', 'has_td',
-           'fig2_frame', 'fig2_table', 'number_frame', 'number_table', 'fig3_frame', 'fig3_table']
+           'last_loss', 'failed', 'sound', 'tidy', 'about', 'origin', 'summary', 'mean_std', 'pairs_in_words',
+           'pose_table', 'level_table', 'setting_table', 'best_settings', 'search_found', 'markdown', 'write_table',
+           'has_td', 'fig2_frame', 'fig2_table', 'number_frame', 'number_table', 'fig3_frame', 'fig3_table']
 
 # %% ../nbs/51_tables.ipynb #decb5eed
 from dataclasses import dataclass, replace
@@ -165,6 +165,8 @@ def failed(
     loss = pd.Series({k: last_loss(j, k) for k in trained}, dtype=float)
     return set(loss.index[loss > FAILED * loss.groupby(arm).transform("median")])
 
+def sound(frame:pd.DataFrame)->pd.DataFrame: return frame[~frame.failed.astype(bool)] if "failed" in frame else frame # the rows of runs that have not failed
+
 # %% ../nbs/51_tables.ipynb #0b0a2bc1
 def tidy(
     runs:list, # done
@@ -194,7 +196,7 @@ def summary(
     metrics:tuple=("mpjpe", "pa_mpjpe"), # to keep
 )->pd.DataFrame: # one row per arm; columns (metric, mean | std | count)
     "Mean, standard deviation and number of seeds that have not failed"
-    groups = frame[frame.metric.isin(metrics) & ~frame.failed].groupby([*by, "metric"]).value
+    groups = sound(frame[frame.metric.isin(metrics)]).groupby([*by, "metric"]).value
     return groups.agg(["mean", "std", "count"]).unstack("metric").swaplevel(axis=1).sort_index(axis=1)
 
 def mean_std(
@@ -313,7 +315,7 @@ def fig2_frame(
     "The numbers behind Fig. 2"
     td = [has_td(*row) for row in zip(frame.method, frame.supervision)]
     out = frame.rename(columns=dict(supervision="ratio")).drop(columns=["subjects", "motion"])
-    return out.assign(td=td)[["method", "ratio", "td", "metric", "seed", "value", "unit", "data", "preset", "run_id"]]
+    return out.assign(td=td)[["method", "ratio", "td", "metric", "seed", "value", "unit", "failed", "data", "preset", "run_id"]]
 
 # %% ../nbs/51_tables.ipynb #398bb778
 def fig2_table(
@@ -334,7 +336,8 @@ def number_frame(
     j:Job, # for the name of the preset
 )->pd.DataFrame: # as from `tidy`
     "Numbers that were computed from trained models, in long form"
-    rows = [about(r) | dict(metric=k, seed=r.seed, value=round(v, 4), unit=units[k]) | origin(r, j) for r, numbers in made for k, v in numbers.items()]
+    lost = failed([r for r, _ in made], j)
+    rows = [about(r) | dict(metric=k, seed=r.seed, value=round(v, 4), unit=units[k], failed=r.id in lost) | origin(r, j) for r, numbers in made for k, v in numbers.items()]
     return pd.DataFrame(rows)
 
 # %% ../nbs/51_tables.ipynb #c27e201b
