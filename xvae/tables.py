@@ -165,7 +165,7 @@ def failed(
     loss = pd.Series({k: last_loss(j, k) for k in trained}, dtype=float)
     return set(loss.index[loss > FAILED * loss.groupby(arm).transform("median")])
 
-def sound(frame:pd.DataFrame)->pd.DataFrame: return frame[~frame.failed.astype(bool)] if "failed" in frame else frame # the rows of runs that have not failed
+def sound(frame:pd.DataFrame)->pd.DataFrame: return frame[~frame.failed.eq(True)] if "failed" in frame else frame # the rows of runs that have not failed
 
 # %% ../nbs/51_tables.ipynb #0b0a2bc1
 def tidy(
