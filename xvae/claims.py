@@ -14,7 +14,7 @@ __all__ = ['ERROR', 'MARGIN', 'COLOURS', 'OURS10', 'OURS', 'OURS_S1', 'ALONE10',
 
 # %% ../nbs/52_claims.ipynb #35032b01
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np
 import pandas as pd
