@@ -3,8 +3,8 @@ import itertools, warnings
 import numpy as np
 import pandas as pd
 import pytest
-from xvae.claims import (C1, C2, C3, C4, C6, CLAIMS, MARGIN, SLOWLY, WEAKER, Claim, Part, interval, number_rows, one_frame, overall,
-                         paper_effect, report, share, size_that_counts, verdict, verdicts, weakest)
+from xvae.claims import (C1, C2, C3, C4, C5, C6, C7, CLAIMS, KINDS, MARGIN, SLOWLY, WEAKER, Claim, Part, alone, comparisons, interval, judge, known_runs, level_for,
+                         number_rows, one_frame, overall, paper_effect, placed, report, share, size_that_counts, verdict, verdicts, weakest)
 from xvae.tables import LEVELS, Arm
 
 NAN = float("nan")
@@ -94,8 +94,10 @@ def test_no_interval(values):
 
 def row(frames, claim=C1): return of(verdicts(frames, (claim,)), claim.id).iloc[0]
 
+def ten(mean, scatter=0.004, seed=0): return mean * (1 + scatter * np.random.default_rng(seed).normal(size=10))
+
 @pytest.mark.parametrize("tenth, found", [
-    ([50.4, 50.5, 50.6], "reproduced"), ([40.0, 41.0, 42.0], "reproduced"), ([55.0, 55.1, 55.2], "not reproduced"),
+    ([50.4, 50.5, 50.6], "reproduced"), ([40.0, 40.1, 40.2], "reproduced"), ([55.0, 55.1, 55.2], "not reproduced"),
     ([48.0, 52.0, 56.0], "inconclusive"), ([50.4, 50.5], "inconclusive"), ([50.4], "inconclusive"), ([50.4, 50.5, NAN], "inconclusive")])
 def test_near_equality(tenth, found):
     r = row(c1(tenth))
@@ -119,58 +121,92 @@ def test_a_share_of_nothing():
 def test_arms_are_told_apart():
     others = [runs([1.0] * 3, *what) for what in [("pa_mpjpe", "ours", 0.1, "S1"), ("mpjpe", "ours", 0.1), ("pa_mpjpe", "ours", 0.01),
                                                   ("pa_mpjpe", "supervised_only", 0.1)]]
-    alone, among = verdicts(c1([50.5, 50.4, 50.6])), verdicts([*others, *c1([50.5, 50.4, 50.6])])
-    pd.testing.assert_frame_equal(of(alone, "C1"), of(among, "C1"))
+    apart, among = row(c1([50.5, 50.4, 50.6])), row([*others, *c1([50.5, 50.4, 50.6])])
+    pd.testing.assert_series_equal(apart, among)
 
 @pytest.mark.parametrize("cross, found", [
-    (([70, 71, 72], [88, 90, 91], [50, 51, 52], [55.5, 56.5, 57.3]), "reproduced"),
-    (([85, 86, 87], [88, 89, 90.2], [50, 51, 52], [55.5, 56.5, 57.3]), "direction only"),  # MPJPE falls by 3 %
-    (([88, 89, 90.2], [85, 86, 87], [50, 51, 52], [55.5, 56.5, 57.3]), "not reproduced"),  # MPJPE rises
-    (([70, 71, 72], [70, 90, 110], [50, 51, 52], [55.5, 56.5, 57.3]), "inconclusive"),
-    (([70, 71, 72], [88, 90, 91], [50, 51, 52], []), "not measured")])
+    ((70, 88, 51, 56.5), "reproduced"),
+    ((85, 87.5, 51, 56.5), "direction only"), # MPJPE falls by 3 %
+    ((88, 85, 51, 56.5), "not reproduced"), # MPJPE rises
+    ((70, 88, 51, None), "not measured")])
 def test_two_parts(cross, found):
     names = [("mpjpe", "ours"), ("mpjpe", "without_cross"), ("pa_mpjpe", "ours"), ("pa_mpjpe", "without_cross")]
-    table = verdicts([runs(v, *name, 0.1) for v, name in zip(cross, names)], (C2,))
-    assert overall(table).verdict.tolist() == [found]
+    table = verdicts([runs([] if v is None else ten(v, seed=i), *name, 0.1) for i, (v, name) in enumerate(zip(cross, names))], (C2,))
+    assert overall(table[table.kind == "paper"]).verdict.tolist() == [found]
 
 def test_one_subject():
     r = row([runs([60, 61, 62], "pa_mpjpe", "ours", 1.0, "S1"), runs([76, 77.5, 78], "pa_mpjpe", "supervised_only", 1.0, "S1")], C3)
     assert (r.verdict, round(r.paper_effect, 1)) == ("reproduced", -21.0)
 
-def curve(method, growths, height=50.0):
-    return [runs([height * (1 + g / 100) ** -np.log2(share(*level)) for g in growths], "pa_mpjpe", method, level[0], named(level[1]))
-            for level in LEVELS]
+def curve(method, growth, height=50.0):
+    growths = growth + 0.1 * np.random.default_rng(len(method)).normal(size=10)
+    return [runs([height * (1 + g / 100) ** -np.log2(share(*level)) for g in growths], metric, method, level[0], named(level[1]))
+            for level in LEVELS for metric in ("pa_mpjpe", "mpjpe")]
 
-@pytest.mark.parametrize("ours, supervised, found", [
-    ([5, 5.5, 6], [9, 9.2, 9.9], ["reproduced", "reproduced"]), ([12, 12.5, 13], [12.4, 12.9, 13.5], ["not reproduced", "direction only"]),
-    ([5, 5.5, 6], [3, 3.4, 4.1], ["reproduced", "not reproduced"]), ([2, 9, 20], [10, 11, 12], ["inconclusive", "inconclusive"])])
-def test_curves(ours, supervised, found):
-    table = verdicts([*curve("ours", ours), *curve("supervised_only", supervised, 70.0)], (C4,))
-    assert table.verdict.tolist() == found
-    np.testing.assert_allclose(table.effect, [np.mean(ours), np.mean(ours) - np.mean(supervised)])
+@pytest.mark.parametrize("ours, supervised, slowly, flatter", [
+    (5, 9, "reproduced", "reproduced"), (12, 12.1, "not reproduced", "not reproduced"), (5, 3, "reproduced", "not reproduced")])
+def test_curves(ours, supervised, slowly, flatter):
+    table = verdicts([*curve("ours", ours), *curve("supervised_only", supervised)], (C4,))
+    assert table.verdict.tolist() == [slowly, *4 * [flatter]]
+    np.testing.assert_allclose(table.effect[0], ours, atol=0.1)
+
+def test_a_curve_can_be_lower_and_no_flatter():
+    "A lower curve that grows by as many per cent grows by fewer millimetres"
+    word = verdicts([*curve("ours", 9, 40.0), *curve("supervised_only", 9, 60.0)], (C4,)).set_index("part").verdict
+    assert {word[p.what] for p in C4.parts if " in mm" in p.what} == {"reproduced"} and {word[p.what] for p in C4.parts if " in %" in p.what} == {"not reproduced"}
 
 def test_a_curve_needs_all_levels():
-    table = verdicts([*curve("ours", [5, 6, 7])[1:], *curve("supervised_only", [5, 6, 7])], (C4,))
-    assert table.verdict.tolist() == ["not measured"] * 2
+    table = verdicts([*curve("ours", 6)[2:], *curve("supervised_only", 6)], (C4,))
+    assert set(table.verdict) == {"not measured"}
 
 def test_a_measure_against_a_bound():
-    part = Part("appearance from z_t", "appearance_z_t", Arm("ours"), bound=0.1, unit="R²")
-    for values, found in [([0.02, 0.03, 0.02], "reproduced"), ([0.4, 0.5, 0.6], "not reproduced"), ([0.0, 0.1, 0.3], "inconclusive")]:
-        r = row([runs(values, part.metric, "ours")], Claim("X", "", "", (part,)))
+    part = Part("appearance from z_t", alone(Arm("ours"), "appearance_z_t"), {}, {}, bound=0.1, unit="R²")
+    for values, found in [([0.02, 0.021, 0.02], "reproduced"), ([0.5, 0.51, 0.5], "not reproduced"), ([0.0, 0.1, 0.3], "inconclusive")]:
+        r = row([runs(values, "appearance_z_t", "ours")], Claim("X", "", "", (part,)))
         assert (r.verdict, r.unit) == (found, "R²")
 
-def test_two_measures_of_one_arm():
-    part = C6.parts[4]  # a swap's pose is nearer to A's than to B's
-    frames = [runs([30, 33, 31], part.metric, "ours"), runs([100, 104, 99], part.metric_b, "ours")]
-    assert row(frames, Claim("X", "", "", (part,))).verdict == "reproduced"
+def test_a_place_between_two_measures():
+    part = Part("between", placed(Arm("ours"), "x", "low", "high"), {}, {}, bound=0.5, unit="share")
+    frames = [runs([3.0, 2.9, 3.0], "x", "ours"), runs([2.0] * 3, "low", "ours"), runs([6.0] * 3, "high", "ours")]
+    r = row(frames, Claim("X", "", "", (part,)))
+    assert r.verdict == "reproduced" and abs(r.effect - 0.24) < 0.01
+
+@pytest.mark.parametrize("claim, part", [(c, p) for c in CLAIMS for p in c.parts], ids=lambda x: x.id if isinstance(x, Claim) else x.what)
+def test_ideal_and_null(claim, part):
+    "A part is admitted only if a model that does what the claim says passes it, and one that does nothing of it does not"
+    word = lambda values, **how: judge(claim, part, known_runs(values, **how), "made up")["verdict"]
+    assert word(part.ideal) == word(part.ideal, scatter=0.0) == "reproduced"
+    for null in word(part.null), word(part.null, scatter=0.0): assert null in ("not reproduced", "inconclusive")
+    assert word(part.ideal, n=2) == "inconclusive"
+
+def test_pictures_without_clothes_are_not_judged():
+    "Where reconstructions show no clothes, C6 says nothing on whose clothes swaps show, and goes on judging poses"
+    grey = C6.parts[1].ideal | C6.parts[0].ideal
+    grey = {(arm, k): 0.1 if k == "test tint_own" else v for (arm, k), v in grey.items()}
+    found = [judge(C6, p, known_runs(grey), "made up") for p in C6.parts[:3]]
+    assert [r["verdict"] for r in found] == ["reproduced", "inconclusive", "inconclusive"]
+
+def test_failed_runs_are_left_out_and_counted():
+    tenth, all_pairs = c1(ten(50.5), ten(50.0, seed=1))
+    bad = tenth.assign(value=tenth.value.where(tenth.seed != 3, 90.0))
+    told = row([bad.assign(failed=bad.seed == 3), all_pairs])
+    assert (told.verdict, told.n_seeds, told.n_failed) == ("reproduced", 9, 1)
+    assert row([bad, all_pairs]).verdict == "inconclusive"
 
 def test_numbers_of_runs():
     "Kept beside the runs, they are judged like the others; a run may lack some"
-    frame = pd.concat([runs([50, 51, 52], "pa_mpjpe", "ours"), runs([50, 51, 52], "mpjpe", "ours")])
-    numbers = {i: dict(pose_z_t=0.8 + 0.01 * k, pose_features=0.9, appearance_z_s=0.1 + 0.01 * k, appearance_features=0.6)
-               for k, i in enumerate(frame.run_id.unique())}
+    frame = pd.concat([runs(ten(50), "pa_mpjpe", "ours"), runs(ten(50), "mpjpe", "ours")])
+    numbers = {i: {"test pose_to_a": 130.0 + k, "test pose_to_b": 290.0, "test pose_own": 100.0} for k, i in enumerate(frame.run_id.unique())}
     table = verdicts([frame, number_rows(frame, numbers)], (C6,))
-    assert table.verdict.tolist()[:3] == ["reproduced", "not reproduced", "not measured"] and table.n_seeds.tolist()[:3] == [3, 3, 0]
+    assert table.verdict.tolist()[:2] == ["reproduced", "not measured"] and table.n_seeds.tolist()[:2] == [10, 0]
+
+def test_words_hold_together():
+    "With nothing there, a page of comparisons has a wrong word in 5 % of cases, not in most of them"
+    rng, n = np.random.default_rng(0), comparisons(C1)
+    d = rng.normal(0, 3, (300, n, 10))
+    def wrong(level): return np.mean([any(verdict(*interval(one, level), 10, size=MARGIN) in ("reproduced", "direction only") for one in page) for page in d])
+    assert wrong(0.95) > 0.3 and wrong(level_for(n)) < 0.06
+    assert comparisons(C5) == len(C5.parts) and comparisons(C1) == comparisons(C7) == sum(len(c.parts) for c in CLAIMS) - len(C5.parts)
 
 def test_weakest_is_the_last_in_order():
     for a, b in itertools.combinations_with_replacement(WEAKER, 2): assert weakest([a, b]) == weakest([b, a]) == b
@@ -180,15 +216,16 @@ def test_weakest_is_the_last_in_order():
 def test_nothing_measured():
     table = verdicts([])
     assert set(table.verdict) == {"not measured"} and len(table) == sum(len(c.parts) for c in CLAIMS)
-    assert overall(table).claim.tolist() == [c.id for c in CLAIMS] and report(table).count("\n- **C") == len(CLAIMS)
+    assert overall(table).claim.tolist() == [c.id for c in CLAIMS for _ in KINDS] and report(table).count("\n- **C") == 2 * len(CLAIMS)
 
 def test_data_sets_and_presets_stay_apart():
-    frames = [*c1([50.5, 50.4, 50.6]), *c1([60, 61, 62], motion="cmu"), *c1([50.5], [50.0], preset="smoke"),
-              runs([1.0], "sharpness", "ours", 0.1, data="drawn_shoes", motion="")]
-    found = of(overall(verdicts(frames)), "C1")
+    frames = [*c1([50.5, 50.4, 50.6]), *c1([60, 60.1, 60.2], motion="cmu"), *c1([50.5], [50.0], preset="smoke"),
+              *(f.assign(n_pairs=16000) for f in c1([50.5, 50.4, 50.6])), runs([1.0], "sharpness", "ours", 0.1, data="drawn_shoes", motion="")]
+    table = of(overall(verdicts(frames)), "C1")
+    found = table[table.kind == "paper"]
     assert dict(zip(found.data, found.verdict)) == {
-        "rendered people (laptop)": "reproduced", "rendered people, real CMU motion (laptop)": "not reproduced",
-        "rendered people (smoke)": "inconclusive"}
+        "rendered people (laptop)": "reproduced", "rendered people, 16,000 pairs (laptop)": "reproduced",
+        "rendered people, real CMU motion (laptop)": "not reproduced", "rendered people (smoke)": "inconclusive"}
 
 def test_a_table_read_from_a_file(tmp_path):
     "Twice, and without the column `subjects`, as older tables are"
@@ -209,24 +246,21 @@ def test_not_a_tidy_frame():
 
 def test_report_says_what_on_what_and_how_sure():
     text = report(verdicts(c1([50.4, 50.5, 50.6])))
-    for words in ("**C1**", "on rendered people (laptop)", "**reproduced**", "+1.0 % (95 % interval", "3 seeds", "the paper +1.0 %",
+    for words in ("**C1**", "as the paper says it, on rendered people (laptop)", "our stricter question", "**reproduced**", "+1.0 % (95 % interval", "3 seeds", "the paper +1.0 %",
                   "**not measured**"): assert words in text
     assert "(one seed; the paper" in report(verdicts(c1([50.4])))
 
 # the paper
 
 def test_paper_effects():
-    effects = {c.id: [round(paper_effect(p), 1) for p in c.parts] for c in (C1, C2, C3)}
+    effects = {c.id: [round(paper_effect(p), 1) for p in c.parts if p.paper and p.kind == "paper"] for c in (C1, C2, C3)}
     assert effects == dict(C1=[1.0], C2=[-21.2, -9.6], C3=[-21.0])
     assert [c.id for c in CLAIMS] == [f"C{i}" for i in range(1, 8)] and abs(SLOWLY - 9.4) < 0.05
 
 def test_sizes():
-    assert [round(size_that_counts(p), 1) for p in C2.parts] == [10.6, 4.8] and size_that_counts(C1.parts[0]) == 0.0
-    assert size_that_counts(Part("", "m", Arm("a"), Arm("b"))) == MARGIN
+    "The paper's sentence wants the margin; our question half of what is printed, else the margin"
+    assert [round(size_that_counts(p), 1) for p in C2.parts] == [5.0, 5.0, 10.6, 4.8, 5.0] and size_that_counts(C1.parts[0]) == 0.0
 
-def test_every_paper_effect_passes_its_own_rule():
-    "What the paper prints, measured exactly in three seeds, is reproduced"
-    for part in (p for c in CLAIMS for p in c.parts if p.paper):
-        arms = zip(part.paper, (part.a, part.b))
-        frames = [runs([printed] * 3, part.metric, arm.method, arm.supervision, named(arm.subjects)) for printed, arm in arms]
-        assert row(frames, Claim("X", "", "", (part,))).verdict == "reproduced"
+def test_both_columns():
+    "Every claim has the paper's sentence and a question of ours"
+    for c in CLAIMS: assert {p.kind for p in c.parts} == set(KINDS)
