@@ -4,7 +4,7 @@ import pandas as pd, papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae import regimes
 from xvae.experiments import job
-from xvae.tables import SEARCHED, search_found, tuned
+from xvae.tables import Arm
 from xvae.tasks.swaps import SWAP_UNITS
 
 PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}
@@ -74,15 +74,19 @@ def test_parameters(path):
     tagged = [c for c in json.loads(path.read_text())["cells"] if "parameters" in c["metadata"].get("tags", [])]
     assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS
 
-@pytest.mark.parametrize("methods", SEARCHED)
-@pytest.mark.parametrize("part", [0.1, 1.0])
-def test_settings_are_what_the_search_found(methods, part):
-    "The tables of the laptop preset have what is best in the committed search"
-    log = {("sigma_x",): "table2_sweep", ("sigma_2d",): "search", ("lr",): "rates", ("sigma_2d", "lr"): "grid"}
-    tables = {settings: pd.read_csv(ROOT/f"results/{name}.csv") for settings, name in log.items()}
-    found = search_found(tables, methods)[part]
-    used = [tuned(m, part).run(job("laptop", device="cpu"), 0).settings for m in methods]
-    assert "lr" in found and all(found == {k: getattr(s, k) for k in found} for s in used)
+def test_settings_are_what_the_search_found():
+    "The tables of the laptop preset have what the rule finds in the committed search"
+    errors, swaps = (pd.read_csv(ROOT/f"results/{name}.csv") for name in ("search", "search_bounds"))
+    found = regimes.one_setting(errors, swaps)
+    used = {m: Arm(m).run(job("laptop", device="cpu"), 0).settings for m in found}
+    assert {"ours", "supervised_only", "martinez"} <= found.keys() and found == {m: {k: getattr(s, k) for k in found[m]} for m, s in used.items()}
+
+def test_preset_is_what_the_search_found():
+    "The laptop preset has the price, and supervision alone the settings, that search_swaps.ipynb has found"
+    found = json.loads((ROOT/"results/regimes.json").read_text())
+    ours, alone = (Arm(m).run(job("laptop", device="cpu"), 0).settings for m in ("ours", "supervised_only"))
+    assert all(ours.price_s == found["paper"][part]["price_s"] for part in ("0.1", "1.0"))
+    assert all(getattr(alone, k) == v for part in ("0.1", "1.0") for k, v in found["supervised_only"][part].items())
 
 def test_results_come_from_stored_runs():
     "Every number of a committed table is the metric of a run that is there, or was computed from its model and is kept beside it"

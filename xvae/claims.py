@@ -6,11 +6,12 @@
 __all__ = ['ERROR', 'MARGIN', 'COLOURS', 'OURS10', 'OURS', 'OURS_S1', 'ALONE10', 'ALONE', 'ALONE_S1', 'WITHOUT10', 'WITHOUT',
            'C1', 'MPJPE2', 'PA2', 'PA3', 'C2', 'C3', 'SLOWLY', 'C4', 'BARE10', 'STEPS10', 'HUMAN', 'C5', 'ALIVE', 'C6',
            'PLAIN', 'C7', 'CLAIMS', 'KINDS', 'KEY', 'WEAKER', 'MEANS', 'ASKS', 'FILES', 'difference', 'interval',
-           'level_for', 'verdict', 'plot_verdicts', 'seed_values', 'paired', 'in_words', 'growth', 'Part', 'against',
-           'alone', 'placed', 'paper_effect', 'size_that_counts', 'Claim', 'both', 'loss_of_a_tenth', 'lower',
-           'curve_of', 'in_mm', 'flatter', 'gap_closed', 'strokes', 'of', 'swap_ratio', 'of_swaps', 'swap_parts',
-           'path', 'ends', 'known_runs', 'one_frame', 'number_rows', 'comparisons', 'judge', 'data_name', 'verdicts',
-           'weakest', 'overall', 'number', 'part_in_words', 'sentence', 'report', 'stored_frames', 'stored_verdicts']
+           'components', 'level_for', 'verdict', 'plot_verdicts', 'seed_values', 'paired', 'in_words', 'growth', 'Part',
+           'against', 'alone', 'placed', 'paper_effect', 'size_that_counts', 'Claim', 'both', 'loss_of_a_tenth',
+           'lower', 'curve_of', 'in_mm', 'flatter', 'gap_closed', 'strokes', 'of', 'swap_ratio', 'of_swaps',
+           'swap_parts', 'path', 'ends', 'known_runs', 'one_frame', 'number_rows', 'comparisons', 'judge', 'data_name',
+           'verdicts', 'weakest', 'overall', 'number', 'part_in_words', 'sentence', 'report', 'stored_frames',
+           'stored_verdicts']
 
 # %% ../nbs/52_claims.ipynb #35032b01
 from collections.abc import Callable
@@ -43,6 +44,18 @@ def interval(
     mean = d.mean(-1) if n else np.nan
     half = t.ppf((1 + level) / 2, n - 1) * d.std(-1, ddof=1) / np.sqrt(n) if n > 1 else np.nan
     return mean, mean - half, mean + half
+
+# %% ../nbs/52_claims.ipynb #fb5e5f33
+def components(
+    table:pd.DataFrame, # (I, J) of an effect: I trainings on each of J data sets
+)->dict: # standard deviations: data, training, rest
+    "How much of a scatter is the data's, how much training's, and what is left to both together"
+    v = np.asarray(table, float)
+    if min(v.shape) < 2 or np.isnan(v).any(): return dict.fromkeys(("data", "training", "rest"), np.nan)
+    (i, k), rows, columns = v.shape, v.mean(1, keepdims=True), v.mean(0, keepdims=True)
+    rest = ((v - rows - columns + v.mean()) ** 2).sum() / ((i - 1) * (k - 1))
+    variances = dict(data=(i * columns.var(ddof=1) - rest) / i, training=(k * rows.var(ddof=1) - rest) / k, rest=rest)
+    return {name: float(np.sqrt(max(0.0, x))) for name, x in variances.items()}
 
 # %% ../nbs/52_claims.ipynb #d58f13aa
 ERROR = 0.05 # chance that any word on a data set is wrong

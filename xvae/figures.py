@@ -19,7 +19,7 @@ COLUMN, PAGE = 3.3, 6.9 # inches
 STYLE = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7,
     "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.2, "lines.markersize": 4,
     "figure.dpi": 150, "savefig.dpi": 300, "svg.hashsalt": "xvae", "svg.fonttype": "none", "figure.constrained_layout.use": True}
-LOOKS = dict(ours=("#0072B2", "o"), supervised_only=("#D55E00", "s"), without_unpaired=("#009E73", "^"), without_td=("#009E73", "^"),
+LOOKS = dict(ours=("#0072B2", "o"), supervised_only=("#D55E00", "s"), paired_steps=("#009E73", "^"), without_td=("#009E73", "^"),
     without_cross=("#CC79A7", "D"), martinez=("#56B4E9", "v"), chen_ramanan=("#E69F00", "<"))
 
 # %% ../nbs/53_figures.ipynb #677d77dd

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['UNPAIRED', 'DETACHED', 'FAMILIES', 'FAMILY_NAMES', 'SAME', 'TIMES', 'FAMILY_LEVELS', 'TRIED', 'ON_BLACK', 'LARGE',
            'regime', 'bounds', 'flat', 'of_people', 'judge_of', 'swaps_of', 'rulers_of', 'prices', 'grid', 'others',
-           'error_frame', 'lowest', 'levers', 'swap_rows', 'swap_frame', 'best', 'swap_table', 'found', 'compared',
-           'large']
+           'error_frame', 'lowest', 'levers', 'swap_rows', 'swap_frame', 'best', 'one_setting', 'swap_table', 'found',
+           'compared', 'large']
 
 # %% ../nbs/56_regimes.ipynb #4870476f
 import json
@@ -204,6 +204,18 @@ def best(
     each = frame.groupby(by).agg(held=("held", "mean"), pa_mpjpe=("pa_mpjpe", "mean")).reset_index()
     first = each.sort_values(["held", "pa_mpjpe"], ascending=[False, True], kind="stable").groupby(["arm", "supervision"], sort=False).first().reset_index()
     return {arm: {str(r.supervision): dict(price_s=r.price_s) for r in rows.itertuples()} for arm, rows in first.groupby("arm", sort=False)}
+
+# %% ../nbs/56_regimes.ipynb #a069489b
+def one_setting(
+    errors:pd.DataFrame, # from `tidy`, with columns sigma_2d and lr
+    swaps:pd.DataFrame, # from `swap_frame`, with the same columns, of ours
+)->dict: # {method: {setting: value}}
+    "What the rule chooses for each method, over all numbers of pairs"
+    by = ["sigma_2d", "lr"]
+    pa = errors[errors.metric == "pa_mpjpe"].groupby(["method", *by]).value.mean().reset_index()
+    held = swaps.groupby(by).held.sum().reset_index().assign(method="ours")
+    ranked = pa.merge(held, "left", ["method", *by]).sort_values(["held", "value"], ascending=[False, True], kind="stable")
+    return {m: dict(sigma_2d=its.sigma_2d.iloc[0], lr=its.lr.iloc[0]) for m, its in ranked.groupby("method")}
 
 # %% ../nbs/56_regimes.ipynb #331b0426
 def swap_table(

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'DATA_SEEDS', 'BOTH', 'LEVELS', 'VALIDATION', 'FOUND', 'TRIED',
-           'LENGTHS', 'WHY', 'MAIN', 'CROSSED', 'ARMS', 'NOTEBOOKS', 'FAILED', 'LABELS', 'DATA_NAMES', 'SKETCH_LABELS',
-           'SKETCH_MEASURES', 'Arm', 'found_for', 'share', 'times', 'larger', 'fig5_levels', 'fig5_arms',
-           'notebook_arms', 'table_runs', 'last_loss', 'failed', 'sound', 'tidy', 'about', 'origin', 'summary',
-           'mean_std', 'pairs_in_words', 'pose_table', 'level_table', 'setting_table', 'best_settings', 'search_found',
-           'markdown', 'write_table', 'has_td', 'fig2_frame', 'fig2_table', 'number_frame', 'number_table',
-           'fig3_frame', 'fig3_table']
+           'LENGTHS', 'WHY', 'SIZES', 'CROSSED', 'FEW', 'ARMS', 'NOTEBOOKS', 'FAILED', 'LABELS', 'DATA_NAMES',
+           'SKETCH_LABELS', 'SKETCH_MEASURES', 'Arm', 'found_for', 'share', 'times', 'larger', 'fig5_levels',
+           'fig5_arms', 'with_library', 'longer', 'on_data', 'notebook_arms', 'table_runs', 'stored_like', 'last_loss',
+           'failed', 'sound', 'tidy', 'about', 'origin', 'summary', 'mean_std', 'pairs_in_words', 'pose_table',
+           'level_table', 'setting_table', 'markdown', 'write_table', 'has_td', 'fig2_frame', 'fig2_table',
+           'number_frame', 'number_table', 'fig3_frame', 'fig3_table']
 
 # %% ../nbs/51_tables.ipynb #decb5eed
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from .data.records import write_text
 from .data.rendered import LIBRARIES
-from .experiments import Job, Run, as_paper, find_run, plan, task_of
+from .experiments import Job, Run, as_paper, find_run, plan, read_run, task_of
 from .side_by_side import do_runs
 from .tasks.sketch import METHODS
 
@@ -47,7 +47,7 @@ class Arm:
         changes = {k: v(j) if callable(v) else v for k, v in self.changes} | (dict(pair_subjects=self.subjects) if self.subjects else {})
         own = dict(data_seed=DATA_SEEDS * seed) if j.settings.data == "rendered" else {}
         run = plan(self.method, j.settings, seed, self.supervision, **own | found_for(self.method, j) | changes)
-        return run if "library" not in changes else replace(run, settings=replace(run.settings, data_digest=task_of(run.settings).data_digest(run.settings, j.data_root)))
+        return run if "library" not in changes or not j.data_root else replace(run, settings=replace(run.settings, data_digest=task_of(run.settings).data_digest(run.settings, j.data_root)))
 
 # %% ../nbs/51_tables.ipynb #25090cdd
 BOTH = 0.1, 1.0 # part of the pairs: the two levels of Table 1
@@ -104,8 +104,25 @@ def fig5_arms(
 WHY = {"as in Table 1": (), "a tenth of the pictures with 2D joints": (times(0.1, "n_wild"),), "four times the unpaired poses": (times(4, "n_library"),),
     "3 target steps to a joint step, not 10": (("m_most", 3),), "no unpaired poses": (("m_most", 0),), "no VAE of poses": (("vae_y", 0.0),),
     "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0)), "one price of z_s all along": (("price_s_start", None),)}
-MAIN = [Arm(m, *level) for level in ((0.1,), (1.0,), (1.0, (1,))) for m in ("supervised_only", "without_cross", "ours") if level != (1.0, (1,)) or m != "without_cross"]
-CROSSED = [(seed, data_seed) for seed in range(3) for data_seed in (0, 10, 20)] # training, data
+SIZES = {1: (1, 4), 4: (4, 8)} # times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
+CROSSED = [Arm(m, *level) for level, methods in (((0.1,), ("supervised_only", "without_cross", "ours")), ((1.0, (1,)), ("supervised_only", "ours"))) for m in methods]
+
+FEW = (0.1, ()), (1.0, (1,)) # part of the pairs, whose: where unpaired poses should bring most
+
+def with_library(level, kind)->Arm: return Arm("ours", *level, changes=(("library", kind),)) # one of FEW, one of LIBRARIES
+
+def longer(
+    k:float, # times the preset's steps
+)->tuple: # changes
+    "More steps"
+    return (times(k, "steps"),) if k != 1 else ()
+
+def on_data(
+    arm:Arm,
+    data_seed:int, # of rendered people
+)->Arm:
+    "An arm on data of a seed of its own, whatever the seed of training"
+    return replace(arm, changes=(*arm.changes, ("data_seed", data_seed)))
 
 # %% ../nbs/51_tables.ipynb #9120134d
 ARMS = dict(
@@ -113,10 +130,15 @@ ARMS = dict(
     table2=[Arm(m, f) for f in BOTH for m in ("without_cross", "ours")],
     table3=[Arm(m, 1.0, (1,)) for m in ("supervised_only", "paired_steps", "ours")],
     fig5=fig5_arms(),
-    libraries=[Arm("ours", *level, changes=(("library", kind),)) for level in ((0.1, ()), (1.0, (1,))) for kind in LIBRARIES],
-    why=[Arm("ours", 0.1, changes=change) for change in WHY.values()] + [Arm("supervised_only", 0.1, changes=WHY["a tenth of the pictures with 2D joints"])],
+    libraries=[with_library(level, kind) for level in FEW for kind in LIBRARIES if kind != "real"],
+    real_library=[with_library(level, "real") for level in FEW],
+    why=[Arm("ours", 0.1, changes=change) for change in WHY.values()]
+        + [Arm("supervised_only", 0.1, changes=WHY[name]) for name in ("as in Table 1", "a tenth of the pictures with 2D joints")],
+    sizes=[Arm(m, f, changes=(*larger(k), *longer(steps))) for k, its in SIZES.items() for f, steps in zip(BOTH, its) for m in ("supervised_only", "ours")],
+    crossed=[on_data(arm, DATA_SEEDS * i) for arm in CROSSED for i in range(3)],
     search=[Arm(m, f, changes=(("sigma_2d", sigma), ("lr", lr), *VALIDATION)) for m in ("ours", "supervised_only") for f in BOTH for sigma, lr in TRIED]
         + [Arm("martinez", f, changes=(("sigma_2d", sigma), *VALIDATION)) for f in BOTH for sigma in (0.03, 0.015)],
+    sketch_lengths=[Arm(m, f, changes=(times(k, "steps"), ("validation", True))) for m, f, ks in (("ours", 1.0, (1, 2, 4)), ("ours", 0.1, (1, 2)), ("without_td", 0.1, (1, 2))) for k in ks],
     lengths=[Arm(m, f, changes=(times(k, "steps"), *VALIDATION)) for m in ("ours", "supervised_only") for f in BOTH for k in LENGTHS[f]],
     fig4=[Arm("ours")],
     fig6=[Arm("ours"), Arm("without_cross"), Arm("autoencoder")],
@@ -126,7 +148,7 @@ ARMS = dict(
 
 NOTEBOOKS = {name: ("sketch" if name in ("fig2", "fig3") else "pose", [arm for group in groups for arm in ARMS[group]]) for name, groups in dict(
     table1=["table1"], fig2=["fig2", "floors"], fig3=["fig3"], table3=["table3"], fig4=["fig4"], fig6=["fig6"], fig5=["fig5"],
-    table2=["table2"], why=["why"], swaps=[], claims=[]).items()} # in the order in which `make reproduce` runs them: task, arms
+    table2=["table2"], why=["why", "sizes", "libraries", "crossed"], swaps=[], map=[], claims=[]).items()} # in the order in which `make reproduce` runs them: task, arms
 
 def notebook_arms(
     name:str, # of a notebook in reproduce/
@@ -141,13 +163,23 @@ def table_runs(
     arms:list, # of `Arm`
     j:Job, # settings, seeds, store
     kept:str="", # what the table computes from the models; a seed that was not asked for needs to have it, so that nothing is trained for it
-    most:int=10, # seeds 0 ... most - 1 are looked for in the store
+    seeds:range=range(10), # that are looked for in the store
 )->list: # of done `Run`s
     "The runs behind a table, each once: those asked for, done now if need be, and those that the store has besides"
     asked = do_runs([arm.run(j, seed) for seed in j.seeds for arm in arms], j)
-    others = [find_run(j.results, arm.run(j, seed)) for seed in range(most) if seed not in j.seeds for arm in arms]
+    others = [find_run(j.results, arm.run(j, seed)) for seed in seeds if seed not in j.seeds for arm in arms]
     others = [run for run in others if run and (not kept or (j.results / "runs" / run.id / f"{kept}.json").exists())]
     return list({run.id: run for run in asked + others}.values())
+
+def stored_like(
+    arms:list, # of `Arm` that read the user's own files
+    j:Job, # whose store
+    seeds:range=range(10), # that are looked for
+)->list: # of done `Run`s
+    "Stored runs of arms whose files are not at hand, so that nobody can tell their digest: those that are the same but for it"
+    asked = {replace(run, settings=replace(run.settings, data_digest="")).id for run in (arm.run(j, seed) for seed in seeds for arm in arms)}
+    stored = (read_run(path) for path in sorted((j.results / "runs").glob("*/run.json")))
+    return [run for run in stored if replace(run, settings=replace(run.settings, data_digest="")).id in asked]
 
 # %% ../nbs/51_tables.ipynb #d8fd4eb7
 def last_loss(
@@ -236,10 +268,12 @@ def pose_table(
     paper:pd.DataFrame, # its rows, as printed
 )->pd.DataFrame: # to show or to render
     "A table of the paper: ours, measured here, above the paper's"
-    s, first = summary(frame, ("method", "supervision", "subjects")), frame.iloc[0]
+    by = ["method", "supervision", "subjects"]
+    s, first, lost = summary(frame, tuple(by)), frame.iloc[0], frame[frame.failed].groupby(by).run_id.nunique()
     name = f"here, on {DATA_NAMES.get((first.data, first.motion), first.data)}"
     key = lambda a: (a.method, a.supervision, " ".join(f"S{i}" for i in a.subjects) or "all")
-    cells = lambda k: (*(mean_std(s.at[k, (m, "mean")], s.at[k, (m, "std")]) for m in ("mpjpe", "pa_mpjpe")), str(int(s.at[k, ("mpjpe", "count")])))
+    seeds = lambda k: f"{s.at[k, ('mpjpe', 'count')]:.0f}" + (f" and {lost[k]} failed" if k in lost else "")
+    cells = lambda k: (*(mean_std(s.at[k, (m, "mean")], s.at[k, (m, "std")]) for m in ("mpjpe", "pa_mpjpe")), seeds(k))
     ours = [(LABELS[a.method], pairs_in_words(a), *cells(key(a)), name) for a in arms if key(a) in s.index]
     printed = [(r.method, r.supervision, mean_std(r.mpjpe, None), mean_std(r.pa_mpjpe, None), "", "the paper, on Human3.6M") for r in paper.itertuples()]
     return pd.DataFrame(ours + printed, columns=["Method", "Pairs", "MPJPE (mm)", "PA-MPJPE (mm)", "Seeds", "Measured"])
@@ -267,25 +301,6 @@ def setting_table(
     means = summary(frame, ("supervision", *settings, "method"))[metric]["mean"].unstack()
     means = means.sort_index(ascending=[True, *(False for _ in settings)]).round(1).astype(object).fillna("-").rename(columns=LABELS).reset_index()
     return means.assign(supervision=[f"{100 * f:.0f} %" for f in means.supervision]).rename(columns=dict(supervision="Pairs"))
-
-def best_settings(
-    frame:pd.DataFrame, # from `tidy`, with a column for each setting
-    settings:tuple, # their names
-    methods:tuple, # that share them
-    metric:str="pa_mpjpe", # to judge by
-)->dict: # part of the pairs: {setting: value}
-    "The choice of settings with which the mean error of these methods is lowest"
-    its = frame[(frame.metric == metric) & frame.method.isin(methods)]
-    best = its.groupby(["supervision", *settings]).value.mean().groupby("supervision").idxmin()
-    return {f: dict(zip(settings, choice[1:])) for f, choice in best.items()}
-
-def search_found(
-    logs:dict, # (setting, ...): frame of the runs that tried them
-    methods:tuple, # that share their settings
-)->dict: # part of the pairs: {setting: value}
-    "What a search has found for some methods, of all the settings that were tried with them"
-    each = [best_settings(frame, settings, methods) for settings, frame in logs.items() if frame.method.isin(methods).any()]
-    return {f: {k: v for best in each for k, v in best[f].items()} for f in each[0]}
 
 # %% ../nbs/51_tables.ipynb #cdb9d111
 def markdown(

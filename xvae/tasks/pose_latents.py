@@ -7,7 +7,7 @@ __all__ = ['FORMS', 'BENDS', 'MOST', 'LATENT_UNITS', 'load_strangers', 'Codes', 
            'shared_space', 'forms', 'told', 'clips', 'leakage', 'by_factor', 'swap_codes', 'swap_poses',
            'swap_appearance', 'flexion', 'beyond_limits', 'known_poses', 'joint_distances', 'nearest_known',
            'plausibility', 'unevenness', 'paths', 'between', 'doubts', 'calibration', 'latent_metrics', 'latent_arrays',
-           'latents_of', 'shared_of']
+           'latents_of', 'shared_of', 'library_distance']
 
 # %% ../../nbs/43_pose_latents.ipynb #c85e02a6
 from typing import NamedTuple
@@ -359,3 +359,7 @@ def latents_of(
 def shared_of(model, data, run):
     "The same of the shared space alone"
     return shared_space(model, data.test, encoded(model, data.test)), {}
+
+def library_distance(model, data, run):
+    "How far evaluated poses are from the nearest unpaired one, mm"
+    return dict(distance=nearest_known(data.test.joints[::10], data.library).mean().item()), {}

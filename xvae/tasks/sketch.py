@@ -19,7 +19,7 @@ from ..data.records import random_fraction
 from ..data.shoev2 import fingerprint, release, shoev2
 from ..data.sketches import UNITS as MEASURES
 from ..data.sketches import SketchSet, SketchSplit, distance_rmse, human_score, mean_sketch, mixture, nearest_photo_sketch, score
-from ..data.sketches import LEVEL, split_photos, to_distance
+from ..data.sketches import LEVEL, split_photos, to_distance, to_strokes
 from ..latents import swapped
 from ..losses import HasWeights
 from ..models import CrossModalVAE, SourceVAE, TargetVAE
@@ -290,10 +290,11 @@ def mixtures(
     fraction:float=0.1, # part of the photos whose sketches are mixed
     most:int=3, # sketches in a mixture
 )->tuple: # (share of translations, and of people's sketches, that mixtures of 1 to `most` sketches explain; {})
-    "How much of the test translations is mixed of the sketches of few training photos"
+    "How much of what the test translations show as strokes is mixed of the sketches of few training photos; a blurred map is easier to mix, whatever it shows"
     paired, _ = discard(data.train, fraction, run.seed)
     maps, first = to_distance(data.train.sketches[paired]), (data.test.photo == torch.arange(len(data.test))[:, None]).float().argmax(1)
-    shown = dict(translated=predict(model, data.test.photos), drawn=to_distance(data.test.sketches[first]))
+    strokes = to_strokes(predict(model, data.test.photos), run.settings.level)
+    shown = dict(translated=to_distance(strokes), drawn=to_distance(data.test.sketches[first]))
     return {f"{name}_{k}": float(mixture(x, maps, k)["explained"].mean()) for name, x in shown.items() for k in range(1, most + 1)}, {}
 
 # %% ../../nbs/41_sketch.ipynb #86c97f18
