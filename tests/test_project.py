@@ -3,12 +3,13 @@ import csv, json, re, runpy
 import pandas as pd, papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae import regimes
+from xvae.claims import swap_ratio
 from xvae.experiments import job
 from xvae.tables import Arm
 from xvae.tasks.swaps import SWAP_UNITS
 
 PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}
-WIDE = {"mpjpe", "pa_mpjpe", *SWAP_UNITS} # columns of tables that have a row for a run instead of one for each metric
+WIDE = {"mpjpe", "pa_mpjpe", "w2", "top10", "distance", *SWAP_UNITS} # columns of tables that have a row for a run instead of one for each metric
 notebooks = pytest.mark.parametrize("path", LESSONS + NOTEBOOKS, ids=lambda path: path.stem)
 tables = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -99,7 +100,8 @@ def test_results_come_from_stored_runs():
         known = [run["metrics"], *(json.loads(p.read_text()) for p in place.glob("*.json") if p.name != "run.json")]
         stored = {k: v for numbers in known for k, v in numbers.items()}
         if "metric" in row: assert float(row["value"]) in [round(numbers[row["metric"]], 4) for numbers in known if row["metric"] in numbers]
-        else: assert all(float(row[k]) == pytest.approx(stored.get(f"{row.get('people')} {k}", stored.get(k))) for k in WIDE & row.keys())
+        else: assert all(float(row[k]) == pytest.approx(stored.get(f"{row.get('people')} {k}", stored.get(k))) for k in WIDE & row.keys() if row[k])
+        if row.get("swap_ratio"): assert float(row["swap_ratio"]) == pytest.approx(swap_ratio(*(stored[f"{row['people']} pose_{k}"] for k in ("to_a", "to_b", "own"))), abs=1e-6)
         assert run["seed"] == int(row["seed"]) and ("method" not in row or run["method"] == row["method"])
         if "motion" in row: assert run["settings"].get("motion", "") == row["motion"]
 

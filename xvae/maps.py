@@ -49,7 +49,7 @@ def map_rows(
 )->dict: # a row
     "What a point's run shows"
     method, price, weight, _ = point
-    row = dict(arm=method, price_s=price, picture_weight=weight, pairs=round(run.settings.fraction * run.settings.n_pairs), seed=run.seed) | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")}
+    row = dict(arm=method, people="test", price_s=price, picture_weight=weight, pairs=round(run.settings.fraction * run.settings.n_pairs), seed=run.seed) | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")}
     if method == "supervised_only": return row | origin(run, j)
     swaps, shared = of_people(computed(run, j, "swaps", swaps_of(j.data_root))[0], "test"), computed(run, j, "shared", shared_of)[0]
     ratio = swap_ratio(swaps["pose_to_a"], swaps["pose_to_b"], swaps["pose_own"])
@@ -58,7 +58,7 @@ def map_rows(
 def map_frame(
     arms:dict, # from `map_arms`
     j:Job, # seeds, store
-)->pd.DataFrame: # arm, price_s, picture_weight, pairs, seed, mpjpe, pa_mpjpe, w2, top10, swap_ratio, tint_own, tint_a, tint_b, kl_s, kl_t, data, motion, preset, run_id, failed
+)->pd.DataFrame: # arm, people, price_s, picture_weight, pairs, seed, mpjpe, pa_mpjpe, w2, top10, swap_ratio, tint_own, tint_a, tint_b, kl_s, kl_t, data, motion, preset, run_id, failed
     "The map's runs, done now if need be, and what they show"
     table_runs(list(arms.values()), j) # side by side, what is missing
     runs = [(point, run) for point, arm in arms.items() for run in table_runs([arm], j, "" if point[0] == "supervised_only" else "shared")]
