@@ -12,12 +12,11 @@ import hashlib
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from tqdm import tqdm
 from ..data.cameras import fit_weak_camera
 from ..data.records import PoseData, PoseSet
 from ..networks import ResNetEncoder
 from .pose import PoseSettings, channels, mirrored, network_input, pose_metrics, pose_pairs, used_pairs
-from ..training import Batch, adam, joint_steps, learning_rate, seed_step, update
+from ..training import Batch, adam, joint_steps, paced, taking_turns
 
 # %% ../../nbs/42_rivals.ipynb #76a42f43
 def fit(
@@ -30,12 +29,8 @@ def fit(
     label:str="training", # on the progress bar
 )->nn.Module: # in eval mode
     "Minimise a loss; what is random in a step is seeded by (seed, step)"
-    optimizer, device = adam(model.train()), next(model.parameters()).device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        for step in tqdm(range(steps), desc=label, leave=False, mininterval=1):
-            seed_step(seed, step)
-            for group in optimizer.param_groups: group["lr"] = learning_rate(step, steps, lr, schedule)
-            update(optimizer, dict(loss=loss()))
+    optimizer = adam(model.train())
+    for _ in paced(taking_turns((lambda: dict(loss=loss()), optimizer, 1)), steps, [optimizer], lr, schedule, seed, label=label): pass
     return model.eval()
 
 # %% ../../nbs/42_rivals.ipynb #a5bc3557
