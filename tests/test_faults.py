@@ -5,7 +5,7 @@ import pytest, torch
 from conftest import ROOT
 from test_reproduce import TABLE1, papermill, refused
 from xvae.data.cmu import cmu_joints, read_amc, read_asf, write_example
-from xvae.data.records import cache_folder
+from xvae.io import cache_folder
 from xvae.experiments import checkpoint_of, do_run, job, load_model, plan
 from xvae.tasks.pose import load_data
 

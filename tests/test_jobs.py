@@ -6,7 +6,7 @@ import pytest, torch
 from conftest import ROOT
 from test_reproduce import TABLE1, papermill
 from xvae import side_by_side
-from xvae.data.records import load_tensors
+from xvae.io import load_tensors
 from xvae.experiments import checkpoint_of, do_run, find_run, job, plan, run_name
 from xvae.side_by_side import do_runs
 from xvae.tables import ARMS

@@ -3,7 +3,7 @@ import json, os, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 import pytest
 from xvae.data import records
-from xvae.data.records import CONTENTS, content_digest, contents
+from xvae.io import CONTENTS, content_digest, contents
 
 @pytest.fixture
 def user(tmp_path):
@@ -81,7 +81,7 @@ def test_many_at_once(user):
     root, cache = user
     for k in range(6):
         for n in range(20): (root/f"{k}-{n}.bin").write_bytes(bytes([k, n]))
-    ask = f"from xvae.data.records import contents; from pathlib import Path; contents(Path({str(root)!r}).glob('{{}}-*.bin'), {str(cache)!r})"
+    ask = f"from xvae.io import contents; from pathlib import Path; contents(Path({str(root)!r}).glob('{{}}-*.bin'), {str(cache)!r})"
     running = [subprocess.Popen([sys.executable, "-c", ask.format(k)]) for k in range(2)]
     with ThreadPoolExecutor(3) as pool: list(pool.map(lambda k: contents(list(root.glob(f"{k}-*.bin")), cache), range(2, 6)))
     assert [p.wait() for p in running] == [0]*2

@@ -6,7 +6,7 @@ import pytest, torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 import xvae.tasks.pose, xvae.training
-from xvae.data.records import load_tensors, save_tensors
+from xvae.io import load_tensors, save_tensors
 from xvae.experiments import checkpoint_of, do_run, find_run, job, plan
 from xvae.losses import Weights
 from xvae.models import CrossModalVAE, SourceVAE, TargetVAE

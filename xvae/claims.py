@@ -133,12 +133,12 @@ def in_words(
     unit:str=" mm", # its unit, with a space before
     digits:int=1, # after the point
 )->str:
-    "One sentence on a difference, as careful as the number of seeds asks for"
+    "One sentence on a difference, with its interval; of twenty such intervals one is wrong"
     d, n = effect["mean"], effect["seeds"]
     direction = f"{what}: {abs(d):.{digits}f}{unit} {'lower' if d < 0 else 'higher'} {metric}"
     if n < 2: return f"{direction} (one seed: no interval, no verdict)."
-    sure = "which chance alone would hardly give" if effect["low"] * effect["high"] > 0 else "which may be chance"
-    return f"{direction} (mean of {n} seeds, 95 % interval {effect['low']:.{digits}f} to {effect['high']:.{digits}f}{unit}), {sure}."
+    doubt = "" if effect["low"] * effect["high"] > 0 else ", which may be chance"
+    return f"{direction} (mean of {n} seeds, 95 % interval {effect['low']:.{digits}f} to {effect['high']:.{digits}f}{unit}){doubt}."
 
 # %% ../nbs/52_claims.ipynb #27d1b853
 def growth(

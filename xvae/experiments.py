@@ -10,7 +10,7 @@ __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER',
            'load_model', 'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
-import csv, hashlib, json, os, platform, shutil, subprocess, sys, time
+import csv, json, platform, shutil, subprocess, sys, time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ import xvae
 from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
-from .data.records import cache_folder, load_tensors, save_tensors, write_text
+from .io import cache_folder, load_tensors, save_tensors, short_digest, whole, write_text
 from .data.rendered import one_thread_each
 from .tasks import pose, rivals, sketch
 from .tasks.pose import PoseSettings
@@ -194,7 +194,7 @@ class Run:
     @property
     def id(self):
         what = dict(version=self.version, method=self.method, settings=named(self.settings), seed=self.seed)
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+        return short_digest(what)
 
 def named(
     s, # settings of a run
@@ -239,19 +239,14 @@ def save_run(
     model=None, # weights to keep
 )->None:
     "Store a run: the folder appears whole or not at all"
-    place = Path(results) / "runs" / run.id
-    beside = place.with_name(f".{run.id}.{os.getpid()}")
-    beside.mkdir(parents=True, exist_ok=True)
-    try:
-        (beside / "run.json").write_text(json.dumps(asdict(run), indent=1) + "\n")
-        if curves: write_csv(beside / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
-        if model: save_file({k: v.contiguous() for k, v in model.state_dict().items()}, beside / "model.safetensors")
-        if place.exists(): shutil.rmtree(place)
-        os.replace(beside, place)
-    finally: shutil.rmtree(beside, ignore_errors=True) # of a run that was stopped just here
+    with whole(Path(results) / "runs" / run.id) as folder:
+        folder.mkdir()
+        write_text(folder / "run.json", json.dumps(asdict(run), indent=1) + "\n")
+        if curves: write_csv(folder / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
+        if model: save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
 
 def write_csv(path, rows):
-    with open(path, "w", newline="") as f:
+    with open(path, "w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
         writer.writeheader(); writer.writerows(rows)
 

@@ -7,11 +7,11 @@ __all__ = ['COLUMN', 'PAGE', 'STYLE', 'LOOKS', 'save_figure', 'numbered', 'grid'
 
 # %% ../nbs/53_figures.ipynb #7f1d5e47
 from pathlib import Path
-import io, os, re
+import io, re
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from .data.records import write_text
+from .io import whole, write_text
 from .tables import LABELS
 
 # %% ../nbs/53_figures.ipynb #d8e79f64
@@ -29,12 +29,10 @@ def save_figure(
     fig:Figure, # to write
 )->None:
     "NAME.png and NAME.svg, each whole or not at all, and the same bytes for the same figure"
-    folder.mkdir(parents=True, exist_ok=True)
-    png, svg = folder / f".{name}.{os.getpid()}.png", io.StringIO()
-    with plt.rc_context(STYLE):
-        fig.savefig(png, metadata={"Software": None})
+    svg = io.StringIO()
+    with plt.rc_context(STYLE), whole(folder / f"{name}.png") as png:
+        fig.savefig(png, format="png", metadata={"Software": None})
         fig.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    os.replace(png, folder / f"{name}.png")
     write_text(folder / f"{name}.svg", numbered(svg.getvalue()))
 
 def numbered(svg):

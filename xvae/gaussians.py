@@ -6,7 +6,6 @@
 __all__ = ['posterior', 'rows', 'kl_to_prior', 'log_likelihood', 'elbo']
 
 # %% ../nbs/00_gaussians.ipynb #145f0f1d
-import math
 import torch
 from torch import Tensor
 from torch.distributions import Normal

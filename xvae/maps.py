@@ -7,7 +7,6 @@ __all__ = ['PRICES', 'WEIGHTS', 'PARTS', 'METHODS', 'SHOWN', 'FRAMES', 'map_arm'
            'asked_of', 'map_points', 'draw_panel', 'plt_rectangle', 'map_figure']
 
 # %% ../nbs/57_map.ipynb #e30a3bc7
-from dataclasses import replace
 import numpy as np
 import pandas as pd
 from .claims import ALIVE, MARGIN, difference, interval, swap_ratio, verdict

@@ -15,7 +15,7 @@ __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'DATA_SEEDS', 'BOTH',
 from dataclasses import dataclass, replace
 from pathlib import Path
 import pandas as pd
-from .data.records import write_text
+from .io import write_text
 from .data.rendered import LIBRARIES
 from .experiments import Job, Run, as_paper, find_run, plan, read_run, task_of
 from .side_by_side import do_runs

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from tqdm import tqdm
-from .data.records import load_tensors, save_tensors
+from .io import load_tensors, save_tensors
 from .losses import Weights, same_person, total_loss, vae_y_loss, weigh
 from .models import CrossModalVAE
 

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from .cameras import to_camera
 from .cmu import Tally, Trial, counted
 from .human36m import EXTRINSICS, facing, rotation
-from .records import fault
+from ..io import fault
 from .skeletons import directions, from_directions, subject_lengths
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
-from .records import fault
+from ..io import fault
 from .skeletons import bone_lengths
 
 # %% ../../nbs/13_cmu.ipynb #d70a0c51

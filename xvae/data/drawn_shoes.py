@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-from .records import cache_folder, kept
+from .records import save_set
+from ..io import cache_folder, kept
 from .sketches import SketchSet, SketchSplit, load_sketches, split_photos
 
 # %% ../../nbs/31_drawn_shoes.ipynb #4cc3b928
@@ -895,5 +896,5 @@ def drawn_shoes(
     if not 16 <= size <= 512: raise ValueError(f"size is {size}: expected 16 to 512 px")
     if n_photos < 10: raise ValueError(f"n_photos is {n_photos}: expected at least 10, so that a tenth of them can be the test")
     settings = dict(part="drawn_shoes", n=n_photos, size=size, seed=seed, numpy=np.__version__)
-    whole = kept(cache_folder(cache), settings, ("drawn_shoes",), lambda: draw_shoes(n_photos, size, seed), load=load_sketches)
+    whole = kept(cache_folder(cache), settings, ("drawn_shoes",), lambda: draw_shoes(n_photos, size, seed), save_set, load_sketches)
     return SketchSplit(*(whole[rows] for rows in split_photos(n_photos, seed=seed)))

@@ -17,14 +17,14 @@ __all__ = ['FIXTURES', 'BLOCK', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'ANCHOR',
 # %% ../../nbs/25_fixtures.ipynb #2a9d9306
 from dataclasses import dataclass
 from pathlib import Path
-import argparse, json, os, tempfile
+import argparse, json
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 from .motion import library, perform
 from .prepared import needs
-from .records import load_tensors, save_tensors
+from ..io import load_tensors, save_tensors, whole
 from .rendered import on_floor, one_thread_each, outfit, random_bodies
 from .renderer import LOOK_NUMBERS, WILD_NUMBERS, clutter, landmarks, people, random_look, render
 from .renderer import LHAND, LTOE, LWRIST, RHAND, RTOE, RWRIST
@@ -51,13 +51,11 @@ def write_fixture(
     out = Path(out)
     for path in (out/name, known_file(name, out)):
         if path.exists(): raise FileExistsError(f"{path} is there already; remove it or choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    with one_thread_each(), tempfile.TemporaryDirectory(prefix=f".{name}.", dir=out) as beside:
-        (folder := Path(beside)/name).mkdir()
+    with one_thread_each(), whole(out/name) as folder:
+        folder.mkdir()
         known = FIXTURES[name](folder, **settings)
         flat = {f"{row}|{key}": torch.as_tensor(value) for row, fields in known.items() for key, value in fields.items()}
         save_tensors(known_file(name, out), flat)
-        os.replace(folder, out/name)
     return out/name
 
 # %% ../../nbs/25_fixtures.ipynb #bc02e1c7

@@ -20,7 +20,7 @@ import warnings, zipfile, zlib
 import numpy as np
 import torch
 from .prepared import Footage, Shot, needs
-from .records import fault
+from ..io import fault
 from .skeletons import JOINTS, SUBJECTS, bone_lengths, subject_lengths
 
 # %% ../../nbs/21_human36m.ipynb #9935d358

@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 from .prepared import needs
-from .records import cache_folder, kept
+from .records import save_set
+from ..io import cache_folder, kept
 from .sketches import INK, SketchSet, SketchSplit, load_sketches, split_photos
 
 # %% ../../nbs/32_openmoji.ipynb #3ff58d2b
@@ -193,5 +194,5 @@ def openmoji(
     if colourings < 1: raise ValueError(f"colourings is {colourings}: expected at least 1")
     codes_of(subset)
     settings = dict(part="openmoji", size=size, subset=subset, colourings=colourings, made_by=made_by())
-    data = kept(cache_folder(cache), settings, ("openmoji", "sketches"), lambda: all_pairs(subset, size, colourings), load=load_sketches)
+    data = kept(cache_folder(cache), settings, ("openmoji", "sketches"), lambda: all_pairs(subset, size, colourings), save_set, load_sketches)
     return SketchSplit(*(data[rows] for rows in split_photos(len(data), share, seed, data.factors[:, 0].long())))

@@ -12,7 +12,7 @@ __all__ = ['COCO_18', 'BODY_25', 'FROM_COCO_18', 'FROM_BODY_25', 'MARGIN', 'SEEN
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-import json, os, re
+import json, re
 import numpy as np
 import torch
 from PIL import Image
@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from .pose2d import UNKNOWN, box_around, check_inside, mask_path, read_mask, read_picture, to_ours, where_in
 from .pose2d import _short
 from .prepared import Footage, Shot, needs
-from .records import fault
+from ..io import fault, whole
 
 # %% ../../nbs/24_pictures.ipynb #f67b9d6e
 COCO_18 = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "RHip", "RKnee", "RAnkle",
@@ -306,7 +306,4 @@ def save_mask(
     mask:np.ndarray, # (H, W) uint8, 1 where the person is
 )->None:
     "A mask as a PNG that appears whole or not at all"
-    path.parent.mkdir(exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    Image.fromarray(mask * np.uint8(255)).save(beside, "PNG")
-    os.replace(beside, path)
+    with whole(path) as beside: Image.fromarray(mask * np.uint8(255)).save(beside, "PNG")

@@ -16,7 +16,7 @@ import json, re
 import numpy as np
 from PIL import Image, ImageOps
 from .prepared import Footage, Shot, needs
-from .records import fault
+from ..io import fault
 from .skeletons import JOINTS
 
 # %% ../../nbs/22_pose2d.ipynb #bc07679a

@@ -7,7 +7,7 @@ __all__ = ['DATASETS', 'PAIRED', 'WILD', 'UNPAIRED', 'present', 'prepared_folder
            'of_subjects', 'at_hand', 'pose_data', 'check_name', 'pose_digest']
 
 # %% ../../nbs/29_pose_data.ipynb #5005af7a
-import hashlib, json, os
+import os
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from .prepare import LIBRARY, load_poses, prepare_pictures, prepare_poses
 from .prepared import INDEX, PER_ROW, PreparedPoses, with_rows
-from .records import PoseData, PoseSet, cache_folder, load_tensors, random_fraction, tensor_fields
+from .records import PoseData, PoseSet, random_fraction, tensor_fields
+from ..io import cache_folder, load_tensors, short_digest
 from .rendered import check, rendered_people, trials_digest
 
 # %% ../../nbs/29_pose_data.ipynb #558e6716
@@ -43,7 +44,7 @@ def prepared_folder(
     "The folder with the prepared form of a dataset, prepared now if need be"
     if (Path(data_root) / name / file).exists(): return Path(data_root) / name
     root = str(Path(data_root).resolve()).encode()
-    out = cache_folder(cache or None) / f"prepared-{hashlib.sha256(root).hexdigest()[:12]}"
+    out = cache_folder(cache or None) / f"prepared-{short_digest(root)}"
     make(Namespace(name=name, root=data_root, out=out, **how))
     return out / name
 
@@ -161,6 +162,6 @@ def pose_digest(
     if data == "human36m":
         paired, wild, library = own_folders(data_root, train_stride, test_stride, n_library, cache)
         files = [PreparedPoses(f).digest for f in (paired, *wild)] + [load_tensors(library / LIBRARY)[1]]
-        return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
+        return short_digest(files)
     check(motion, data_root, train_subjects, test_subjects, library)
     return trials_digest(data_root, cache)[:12] if motion == "cmu" or library == "real" else ""

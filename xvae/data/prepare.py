@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from .prepared import alone, prepare
-from .records import content_digest, load_tensors, save_tensors
+from ..io import content_digest, load_tensors, save_tensors
 
 # %% ../../nbs/27_prepare.ipynb #227aa133
 FOOTAGE = dict(human36m=("human36m", "footage"), lsp=("pose2d", "lsp"), lspet=("pose2d", "lspet"),

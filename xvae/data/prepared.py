@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache, partial
-from hashlib import sha256
 from importlib import import_module
 from io import BytesIO
 from math import ceil, floor
@@ -34,7 +33,8 @@ from PIL import Image
 from safetensors.torch import load, save
 from torch import Tensor
 from tqdm.auto import tqdm
-from .records import PoseSet, contents, load_tensors, save_tensors
+from .records import PoseSet
+from ..io import contents, load_tensors, save_tensors, short_digest, whole
 
 # %% ../../nbs/20_prepared.ipynb #29c0602a
 @dataclass(frozen=True)
@@ -197,15 +197,11 @@ def make_part(
     mark:str, # from `fingerprint`
 )->int|str: # number of pictures, or what is wrong with the input
     "Write one part, whole or not at all"
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     path.unlink(missing_ok=True)
     try:
-        with ZipFile(beside, "w") as archive: n = fill(archive, footage, size, quality, mark)
-        os.replace(beside, path)
-        return n
+        with whole(path) as beside, ZipFile(beside, "w") as archive: return fill(archive, footage, size, quality, mark)
     except (ValueError, OSError, ImportError) as e: return f"{footage.name}: {e}"
     except Exception as e: raise RuntimeError(f"{footage.name}: {type(e).__name__}: {e}") from e
-    finally: beside.unlink(missing_ok=True)
 
 # %% ../../nbs/20_prepared.ipynb #e7be888b
 FORMAT = 1
@@ -219,7 +215,7 @@ def plain(
     if isinstance(value, np.generic): return value.item()
     if isinstance(value, (np.ndarray, Tensor)):
         a = np.ascontiguousarray(value)
-        return [str(a.dtype), a.shape, sha256(a).hexdigest()]
+        return [str(a.dtype), a.shape, short_digest(a.tobytes(), 64)]
     if is_dataclass(value): return {f.name: getattr(value, f.name) for f in fields(value)}
     if callable(value): return [value.__module__, value.__qualname__, getattr(sys.modules.get(value.__module__), "VERSION", 1)]
     raise TypeError(f"a digest cannot be made of {type(value).__name__}")
@@ -235,7 +231,7 @@ def fingerprint(
     known = contents(footage.files) if known is None else known
     files = [(p.name, known[p]) for p in map(Path, footage.files)]
     about = [FORMAT, size, quality, [getattr(footage, k) for k in ABOUT], files, footage.shots]
-    return sha256(json.dumps(about, default=plain, sort_keys=True).encode()).hexdigest()[:20]
+    return short_digest(about, 20, plain)
 
 # %% ../../nbs/20_prepared.ipynb #d76538a5
 def part_path(
@@ -243,7 +239,7 @@ def part_path(
     name:str, # of a `Footage`
 )->Path:
     "Where a part lies; names that differ by a slash or by capitals get different files on every system"
-    same = sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    same = short_digest(name.encode(errors="surrogateescape"), 8)
     return folder / f"{quote(name, safe=' ', errors='replace')[:100]}-{same}.zip"
 
 def read_part(
@@ -323,7 +319,7 @@ class PreparedPoses:
         tensors, about = _read_index(self.folder)
         vars(self).update(tensors)
         self.actions, self.parts, self.stored_size = tuple(about["actions"]), [p[0] for p in about["parts"]], about["size"]
-        self.digest = sha256("".join(p[1] for p in about["parts"]).encode()).hexdigest()[:12] # of all that the cache was made of
+        self.digest = short_digest("".join(p[1] for p in about["parts"]).encode()) # of all that the cache was made of
         self.image_size = _check_size(self, size or self.stored_size)
 
     def __len__(self): return len(self.joints)

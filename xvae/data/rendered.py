@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 import math
 import torch
 from torch import Tensor
@@ -25,7 +24,8 @@ from .cameras import look_at, project, square_box, to_camera, to_crop
 from .cmu import Tally, read_trials, sources, split_trials
 from .motion import ACTIONS, everyday, perform
 from .motion import library as wider
-from .records import PoseData, PoseSet, cache_folder, content_digest, kept, load_tensors, save_tensors
+from .records import PoseData, PoseSet, load_set, save_set
+from ..io import cache_folder, content_digest, kept, load_tensors, save_tensors
 from .renderer import FACTORS, LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, Look
 from .renderer import clutter, random_look, render, sheet, studio
 from .skeletons import LSP14, PARENTS, SUBJECTS, directions, from_directions, subject_lengths
@@ -361,7 +361,7 @@ def rendered_people(
     trials = lambda read: trials_digest(data_root, cache) if read else ""
     same, others = dict(motion=motion, seed=seed, trials=trials(motion == "cmu")), dict(library=library, real=trials(library == "real"))
     def people(make, **settings):
-        return kept(folder, same | dict(size=size, device=torch.device(device or "cpu").type) | settings, SOURCES, make)
+        return kept(folder, same | dict(size=size, device=torch.device(device or "cpu").type) | settings, SOURCES, make, save_set, load_set)
     return PoseData(
         pairs=people(lambda: studio_set(n_pairs, train_subjects, how("paired"), size, seed, 1, device),
             part="pairs", n=n_pairs, subjects=train_subjects),
@@ -410,7 +410,7 @@ def strangers(
     trials = trials_digest(data_root, cache) if motion == "cmu" else ""
     settings = dict(part="strangers", motion=motion, seed=seed, trials=trials, size=image_size, device=torch.device(device or "cpu").type,
         n=n, subjects=test_subjects, trials_of=held_out) | (dict() if dressed_as is None else dict(dressed_as=dressed_as.tolist()))
-    return kept(cache_folder(cache), settings, SOURCES, lambda: stranger_set(n, test_subjects, how(), image_size, seed, device, dressed_as))
+    return kept(cache_folder(cache), settings, SOURCES, lambda: stranger_set(n, test_subjects, how(), image_size, seed, device, dressed_as), save_set, load_set)
 
 # %% ../../nbs/16_rendered.ipynb #8fc9d0aa
 def plot_people(

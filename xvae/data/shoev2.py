@@ -25,7 +25,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 from .prepared import needs
-from .records import cache_folder, content_digest, kept
+from .records import save_set
+from ..io import cache_folder, content_digest, kept
 from .sketches import INK, SketchSet, SketchSplit, load_sketches
 
 # %% ../../nbs/33_shoev2.ipynb #a4236f93
@@ -530,7 +531,7 @@ def shoev2(
     files = fingerprint(copy, cache) if folder else ""
     def read(side):
         settings = dict(part="shoev2", files=files, size=size, side=side)
-        return kept(folder, settings, ("shoev2",), lambda: read_side(copy, side, size), load=load_sketches)
+        return kept(folder, settings, ("shoev2",), lambda: read_side(copy, side, size), save_set, load_sketches)
     return SketchSplit(*map(read, SIDES))
 
 # %% ../../nbs/33_shoev2.ipynb #452d4d62

@@ -8,12 +8,12 @@ __all__ = ['last_head', 'RIVALS', 'fit', 'seeded', 'joints_head', 'head_loss', '
            'train_lifter', 'lift', 'look', 'matches', 'warped', 'martinez', 'chen_ramanan']
 
 # %% ../../nbs/42_rivals.ipynb #b3128e6c
-import hashlib
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from ..data.cameras import fit_weak_camera
 from ..data.records import PoseData, PoseSet
+from ..io import short_digest
 from ..networks import ResNetEncoder
 from .pose import PoseSettings, channels, mirrored, network_input, pose_metrics, pose_pairs, used_pairs
 from ..training import Batch, adam, joint_steps, paced, taking_turns
@@ -81,7 +81,7 @@ def content(
 )->str:
     "A digest of all 2D joints and of the first pictures"
     tensors = [t for p in (data.pairs, data.wild) for t in (p.joints_2d, p.confidence, p[:100].images)]
-    return hashlib.sha256(b"".join(t.contiguous().numpy().tobytes() for t in tensors)).hexdigest()
+    return short_digest(b"".join(t.contiguous().numpy().tobytes() for t in tensors))
 
 # %% ../../nbs/42_rivals.ipynb #6f6175d4
 last_head = {} # key: head; one entry at most

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 from torchvision.transforms.v2.functional import gaussian_blur
-from ..data.records import PoseData, PoseSet, cache_folder, kept, load_tensors, save_tensors
+from ..data.records import PoseData, PoseSet
+from ..io import cache_folder, kept, load_tensors, save_tensors
 from ..data.rendered import SOURCES, strangers
 from ..gaussians import kl_to_prior
 from ..latents import mismatched, probe, swap_grid
