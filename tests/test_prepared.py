@@ -244,17 +244,17 @@ def test_kill_and_resume_with_workers(tmp_path, source):
     here = os.environ | dict(FILM_PAUSE="0.05", PYTHONPATH=str(Path(__file__).parent))
     process = subprocess.Popen([sys.executable, "-c", code.format(str(source), str(tmp_path/"two"))], env=here, stderr=subprocess.DEVNULL)
     folder, deadline = tmp_path/"two/h", time.time() + 300
-    while not (list(folder.glob("*.zip")) and list(folder.glob(".*.part"))):
+    while not (list(folder.glob("*.zip")) and list(folder.glob(".*.zip.*"))):
         assert process.poll() is None and time.time() < deadline
         time.sleep(0.02)
-    workers = [int(p.name[1:].split(".")[-2]) for p in folder.glob(".*.part")]
+    workers = [int(p.name.split(".")[-1]) for p in folder.glob(".*.zip.*")]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     while any(map(alive, workers)):
         assert time.time() < deadline
         time.sleep(0.02)
     done = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.zip")}
-    assert workers and 1 <= len(done) < 6 and list(folder.glob(".*.part")) and not (folder/prepared.INDEX).exists()
+    assert workers and 1 <= len(done) < 6 and list(folder.glob(".*.zip.*")) and not (folder/prepared.INDEX).exists()
     with pytest.warns(UserWarning, match=f"{len(done)} finished, {6 - len(done)} missing"):
         two = prepare("h", films(source, 6, 20), tmp_path/"two", SIZE)
     one = prepare("h", films(source, 6, 20), tmp_path/"one", SIZE)

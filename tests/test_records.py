@@ -2,7 +2,7 @@
 import json, os, subprocess, sys
 from concurrent.futures import ThreadPoolExecutor
 import pytest
-from xvae.data import records
+from xvae import io
 from xvae.io import CONTENTS, content_digest, contents
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def user(tmp_path):
 @pytest.fixture
 def read(monkeypatch):
     "Names of the files whose content is read"
-    names, content = [], records._content
-    monkeypatch.setattr(records, "_content", lambda path: names.append(path.name) or content(path))
+    names, content = [], io._content
+    monkeypatch.setattr(io, "_content", lambda path: names.append(path.name) or content(path))
     return names
 
 def look(root, cache): return content_digest(sorted(root.rglob("*.txt")), root, cache)

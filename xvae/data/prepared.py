@@ -445,7 +445,7 @@ def alone(
         warnings.warn(f"{folder}: another process prepares here, waiting for it", stacklevel=4)
         lock.acquire()
     try:
-        for left in folder.glob(".*.part"): left.unlink()
+        for left in folder.glob(".*.zip.*"): left.unlink()
         yield
     finally: lock.release()
 
