@@ -7,11 +7,12 @@ __all__ = ['CROSS_S', 'Weights', 'vae_x_loss', 'vae_y_loss', 'cross_loss', 'sup_
            'falling', 'HasWeights', 'same_person']
 
 # %% ../nbs/03_losses.ipynb #4a63ff54
+from collections.abc import Callable
 from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.distributions import Normal
-from .gaussians import kl_to_prior, log_likelihood, rows
+from .gaussians import Gaussian, kl_to_prior, rows
 from .models import CrossModalVAE, Encoded
 
 # %% ../nbs/03_losses.ipynb #17a37728
@@ -30,6 +31,11 @@ class Weights:
     unpaired_x:float = 0.0 # weight of Eq. 2 on sources without target: the paper's future work
     detach_t:bool = False # Eq. 2 sends no gradient into z_t
     cross_s:str = "own" # whose z_s Eq. 4 takes, one of CROSS_S
+    p_x:Callable|None = None # another likelihood of x, such as `Bernoulli()`: (x, decoded) -> (N,) nats; None = Gaussian with sigma_x
+    p_y:Callable|None = None # the same of y
+
+    def of_x(self, x:Tensor, out:Tensor)->Tensor: return (self.p_x or Gaussian(self.sigma_x))(x, out) # (N,) nats
+    def of_y(self, y:Tensor, out:Tensor)->Tensor: return (self.p_y or Gaussian(self.sigma_y))(y, out)
 
     @property
     def beta_of_s(self)->float: return self.beta_x if self.beta_s is None else self.beta_s # what z_s pays
@@ -45,7 +51,7 @@ def vae_x_loss(
     w:Weights,
 )->dict: # terms in nats per sample
     "Minus Eq. 2"
-    return dict(x=-log_likelihood(x, x_from_z, w.sigma_x).mean(),
+    return dict(x=-w.of_x(x, x_from_z).mean(),
                 kl_t=w.beta_x * kl_to_prior(q_t).mean(), kl_s=w.beta_of_s * kl_to_prior(q_s).mean())
 
 # %% ../nbs/03_losses.ipynb #ac067f0e
@@ -56,7 +62,7 @@ def vae_y_loss(
     w:Weights,
 )->dict: # terms in nats per sample
     "Minus Eq. 3"
-    return dict(y=-log_likelihood(y, y_from_w, w.sigma_y).mean(), kl_w=w.beta_y * kl_to_prior(q_w).mean())
+    return dict(y=-w.of_y(y, y_from_w).mean(), kl_w=w.beta_y * kl_to_prior(q_w).mean())
 
 # %% ../nbs/03_losses.ipynb #6f7b4b12
 def cross_loss(
@@ -67,7 +73,7 @@ def cross_loss(
     w:Weights,
 )->dict: # terms in nats per sample
     "Minus Eq. 4"
-    return dict(x=-log_likelihood(x, x_from_w, w.sigma_x).mean(),
+    return dict(x=-w.of_x(x, x_from_w).mean(),
                 kl_w=w.beta_y * kl_to_prior(q_w).mean(), kl_s=w.beta_of_s * kl_to_prior(q_s).mean())
 
 # %% ../nbs/03_losses.ipynb #f738f157
@@ -78,7 +84,7 @@ def sup_loss(
     w:Weights,
 )->dict: # terms in nats per sample
     "Minus Eq. 6"
-    return dict(y=-log_likelihood(y, y_from_z, w.sigma_y).mean(), kl_t=w.beta_x * kl_to_prior(q_t).mean())
+    return dict(y=-w.of_y(y, y_from_z).mean(), kl_t=w.beta_x * kl_to_prior(q_t).mean())
 
 # %% ../nbs/03_losses.ipynb #ac245227
 def decode_together(
@@ -117,7 +123,7 @@ def total_loss(
     if w.cross: terms |= weigh("cross", w.cross, cross_loss(x[paired], xs["w"], e.q_w, rows(e.q_s, other), w))
     if w.sup: terms |= weigh("sup", w.sup, sup_loss(y, ys["z"][paired], rows(e.q_t, paired), w))
     if "u" in xs: terms |= weigh("unpaired_x", w.unpaired_x, vae_x_loss(x[unpaired], xs["u"], rows(e.q_t, unpaired), rows(e.q_s, unpaired), w))
-    if "p" in xs: terms |= weigh("cross_prior", w.cross, dict(x=-log_likelihood(x[paired], xs["p"], w.sigma_x).mean()))
+    if "p" in xs: terms |= weigh("cross_prior", w.cross, dict(x=-w.of_x(x[paired], xs["p"]).mean()))
     return terms, ys["z"]
 
 # %% ../nbs/03_losses.ipynb #94b38cfa
