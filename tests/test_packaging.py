@@ -6,7 +6,7 @@ from conftest import ROOT, check, copy
 
 MODULES = sorted((ROOT/"xvae").rglob("*.py"))
 # only what makes tables and figures may need the extra `reproduce` as soon as it is imported
-ARTIFACT = {"xvae.tables", "xvae.claims", "xvae.figures", "xvae.paper_preset", "xvae.regimes"}
+ARTIFACT = {"xvae.tables", "xvae.claims", "xvae.figures", "xvae.paper_preset", "xvae.regimes", "xvae.maps"}
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 
 def name(path): return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -46,7 +46,23 @@ def python(code, **kwargs):
 
 def test_wheel_holds_the_package_alone(wheel):
     inside = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
-    assert inside == {str(p.relative_to(ROOT)) for p in MODULES}
+    assert inside == {str(p.relative_to(ROOT)) for p in MODULES} | {"xvae/py.typed"}
+
+def test_face():
+    "The names that a user needs for her own modalities, from the package itself, each with its documentation"
+    import xvae
+    assert {"CrossModalVAE", "SourceVAE", "TargetVAE", "Weights", "train"} <= set(xvae.__all__) and all(getattr(xvae, n).__doc__ for n in xvae.__all__)
+
+def test_a_saved_model_in_another_process(tmp_path):
+    "The folder alone gives the same translations, bit for bit"
+    import torch
+    from xvae import CrossModalVAE, SourceVAE, TargetVAE, mlp
+    model = CrossModalVAE(SourceVAE(mlp(6, 16), mlp(3 + 2, 16, 6), d_t=3, d_s=2), TargetVAE(mlp(4, 16), mlp(3, 16, 4), d_t=3, shape=(2, 2)))
+    model.encode(x := torch.arange(48.0).view(8, 6) / 48, torch.rand(8, 2, 2))
+    model.save(tmp_path)
+    here = model.translate(x).numpy().tobytes().hex()
+    code = f"import torch; from xvae import CrossModalVAE as C; print(C.load({str(tmp_path)!r}).translate(torch.arange(48.0).view(8, 6) / 48).numpy().tobytes().hex())"
+    assert python(code).strip() == here
 
 def test_wheel_imports(wheel, tmp_path):
     "Installed elsewhere, it is what is imported, and it loads nothing that only the notebooks need"

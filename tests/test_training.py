@@ -102,7 +102,7 @@ def deadly_run(results, module, name, calls):
 
 @pytest.mark.parametrize("module, name, calls, goes_on_at", [
     pytest.param("xvae.training", "target_loss", 5 * 4 + 2, 3, id="in_a_target_step"),
-    pytest.param("xvae.data.records", "save_file", 2, 3, id="at_the_second_checkpoint"),
+    pytest.param("xvae.io", "save_file", 2, 3, id="at_the_second_checkpoint"),
     pytest.param("xvae.experiments", "save_file", 1, 6, id="while_storing"),
 ])
 def test_killed_run_goes_on(whole, tmp_path, monkeypatch, module, name, calls, goes_on_at):

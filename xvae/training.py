@@ -5,22 +5,24 @@
 # %% auto #0
 __all__ = ['Batch', 'joint_loss', 'target_loss', 'untracked', 'update', 'average_gradients', 'target_steps', 'adam', 'algorithm1',
            'joint_steps', 'learning_rate', 'seed_step', 'rank', 'save_checkpoint', 'load_checkpoint', 'laid_out',
-           'paced', 'train', 'tensor_pairs', 'tensor_targets', 'taking_turns']
+           'check_finite', 'paced', 'step_all', 'train', 'said_by', 'check_run', 'grown', 'tensor_pairs',
+           'tensor_targets', 'validated', 'Best', 'loader_pairs', 'loader_targets', 'over_and_over', 'taking_turns']
 
 # %% ../nbs/04_training.ipynb #2eac9942
-import math
+import json, math, warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from tqdm import tqdm
 from .io import load_tensors, save_tensors
 from .losses import Weights, same_person, total_loss, vae_y_loss, weigh
-from .models import CrossModalVAE
+from .models import CrossModalVAE, at_rest
 
 # %% ../nbs/04_training.ipynb #54c7950e
 @dataclass
@@ -38,6 +40,7 @@ def joint_loss(
     extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
 )->dict: # "loss.term": nats per sample
     "Lines 4 to 10 of Algorithm 1: the terms whose sum is the joint loss"
+    if not 1 < len(batch.y) <= len(batch.x): raise ValueError(f"a batch of {len(batch.x)} sources and {len(batch.y)} targets: expected at least two pairs (BatchNorm needs two), and as many sources or more")
     e = model.encode(batch.x, batch.y)
     if w.cross_s == "person" and "person" not in batch.info: raise ValueError("cross_s='person' needs batch.info['person']: for each pair the number of who it is")
     partner = same_person(batch.info["person"]) if w.cross_s == "person" else None
@@ -50,6 +53,7 @@ def target_loss(
     w:Weights, # of Eq. 3
 )->dict: # "target.term": nats per sample
     "Lines 14 to 16 of Algorithm 1: Eq. 3 on unpaired targets"
+    if len(y) < 2: raise ValueError(f"a batch of {len(y)} unpaired targets: expected at least two (BatchNorm needs two)")
     with untracked(model.vae_y):
         q_w = model.vae_y.encode(y)
         y_from_w = model.vae_y.decode(q_w.rsample())
@@ -117,15 +121,18 @@ def algorithm1(
     extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
     first:int=0, # number of the first step
     precision=nullcontext(), # of forward passes
+    watch:Callable=lambda step, terms, **inputs: None, # looks at terms before they are minimised, see `check_finite`
 )->Iterator: # of (step, terms), without end
     "Algorithm 1; whoever asks for the next step decides when it has converged"
     for step in count(first):                                                       # 2
         batch, now = pairs(), w(step)                                               # 3
         with precision: terms = joint_loss(model, batch, now, extra)                # 4-10
+        watch(step, terms, x=batch.x, y=batch.y)
         update(optimizer, terms)                                                    # 11
         for _ in range(m if now.vae_y else 0):                                      # 12
             y = targets()                                                           # 13
             with precision: target = target_loss(model, y, now)                     # 14-16
+            watch(step, target, y=y)
             update(optimizer, target)                                               # 17
             terms = terms | target
         yield step, terms                                                           # 18
@@ -170,20 +177,25 @@ def save_checkpoint(
     optimizer:torch.optim.Optimizer, # its moments
     step:int, # the next step to do
     curves:list, # loss curves so far
+    run:dict|None=None, # what tells this run from others, that JSON can hold
 )->None:
     "Everything a run needs to go on, in one file that appears whole or not at all"
     state = optimizer.state_dict()["state"]
     tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"adam/{i}/{k}": torch.as_tensor(v) for i, s in state.items() for k, v in s.items()}
-    save_tensors(path, tensors, dict(step=step, curves=curves))
+    save_tensors(path, tensors, dict(step=step, curves=curves, run=run or {}))
 
 def load_checkpoint(
     path, # file that `save_checkpoint` wrote
     model:torch.nn.Module, # receives the weights
     optimizer:torch.optim.Optimizer, # receives the moments
+    run:dict|None=None, # as it was saved
 )->tuple: # (next step, loss curves so far)
-    "Put a checkpoint back; one of another model is an error that names the file"
+    "Put a checkpoint back; one of another model or run is an error that names the file"
     tensors, meta = load_tensors(path)
+    there, here = meta.get("run", {}), json.loads(json.dumps(run or {}))
+    if wrong := [k for k in there.keys() | here.keys() if there.get(k) != here.get(k)]:
+        raise ValueError(f"{path}: the checkpoint of another run: " + ", ".join(f"{k} is {there.get(k)}, expected {here.get(k)}" for k in sorted(wrong)) + "; delete it to start anew, or name another file")
     state = defaultdict(dict)
     for name, value in tensors.items():
         if name.startswith("adam/"): state[int(name.split("/")[1])][name.split("/")[2]] = value
@@ -198,13 +210,26 @@ def laid_out(state, optimizer):
     like = lambda v, p: torch.empty_like(p).copy_(v) if v.shape == p.shape else v
     return {i: {k: like(v, params[i]) for k, v in s.items()} for i, s in state.items()}
 
+# %% ../nbs/04_training.ipynb #927649bf
+def check_finite(
+    step:int,
+    terms:dict, # of the loss
+    **inputs:Tensor, # what it was made of
+)->None:
+    "Stop at the first loss that is not finite"
+    if all(bool(v.isfinite()) for v in terms.values()): return
+    bad = [k for k, v in terms.items() if not v.isfinite()]
+    rows = {k: (~v.flatten(1).isfinite().all(1)).nonzero()[:, 0].tolist() for k, v in inputs.items() if v.is_floating_point()}
+    blame = " and ".join(f"{k} has NaN or infinity in row {', '.join(map(str, its))} of the batch" for k, its in rows.items() if its)
+    raise FloatingPointError(f"step {step}: {', '.join(bad)} not finite; " + (blame or "the batch is finite, so training has diverged: try a lower learning rate"))
+
 # %% ../nbs/04_training.ipynb #5683aba2
 def paced(
     loop:Iterator, # of (step, terms), such as `algorithm1`
     steps:int, # number of the step to stop before
     optimizers:list, # whose learning rates are set
     lr:float, # peak learning rate
-    schedule:str="constant", # see `learning_rate`
+    schedule="constant", # see `learning_rate`; or optimizer -> a scheduler of torch.optim.lr_scheduler
     seed:int=0, # of all that is random
     first:int=0, # number of the loop's first step
     label:str="training", # on the progress bar
@@ -212,11 +237,21 @@ def paced(
     "The steps of a loop, each with its own dice and learning rate"
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     device = groups[0]["params"][0].device
+    ours = isinstance(schedule, str)
+    for group in groups: group["lr"] = lr
+    schedulers = [] if ours else [schedule(optimizer) for optimizer in optimizers]
+    for _ in range(0 if ours else first): step_all(schedulers)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for step in tqdm(range(first, steps), desc=label, initial=first, total=steps, leave=False, mininterval=1):
             seed_step(seed, step)
-            for group in groups: group["lr"] = learning_rate(step, steps, lr, schedule)
+            for group in groups if ours else []: group["lr"] = learning_rate(step, steps, lr, schedule)
             yield next(loop)
+            step_all(schedulers)
+
+def step_all(schedulers):
+    "The next learning rate of each"
+    with warnings.catch_warnings(action="ignore", category=UserWarning): # a run that goes on has schedulers step before its optimisers
+        for scheduler in schedulers: scheduler.step()
 
 # %% ../nbs/04_training.ipynb #bacecca2
 def train(
@@ -228,23 +263,53 @@ def train(
     w:Weights|Callable=Weights(), # of Eq. 7; a function of the part of the training that is done, 0 to 1, if they change on the way
     extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
     lr:float=1e-4, # peak learning rate
-    schedule:str="constant", # see `learning_rate`
+    schedule="constant", # see `learning_rate`; or optimizer -> a scheduler of torch.optim.lr_scheduler
     seed:int=0, # of all that is random in training
     checkpoint=None, # file to go on from and to save to; None = keep nothing
     save_every:int=200, # joint steps between checkpoints
     log_every:int=10, # joint steps between points of the loss curves
     bf16:bool=False, # forward passes in bfloat16
     label:str="training", # on the progress bar
+    callbacks:tuple=(), # (step, terms, model) -> numbers for the curves, None, or True to stop; after each joint step
 )->list: # loss curves: one dict (step and terms) for every `log_every` steps
     "A run of Algorithm 1"
+    check_run(steps, m, targets, lr)
+    grown(model, pairs, seed)
     optimizer, device = adam(model.train()), next(model.parameters()).device
-    first, curves = load_checkpoint(checkpoint, model, optimizer) if checkpoint and checkpoint.exists() else (0, [])
     weights = (lambda step: w(step / steps)) if callable(w) else lambda step: w
-    loop = algorithm1(model, pairs, targets, m, weights, optimizer, extra, first, torch.autocast(device.type, torch.bfloat16, enabled=bf16))
+    paces = callable(w) or schedule != "constant" # whether a step depends on how many there will be
+    run = said_by(weights(0), weights(steps)) | dict(steps=steps if paces else None, m=m, lr=lr, schedule=schedule if isinstance(schedule, str) else "of torch", seed=seed)
+    first, curves = load_checkpoint(checkpoint, model, optimizer, run) if checkpoint and Path(checkpoint).exists() else (0, [])
+    watch = check_finite if device.type == "cpu" else lambda step, terms, **inputs: step % log_every or check_finite(step, terms)
+    loop = algorithm1(model, pairs, targets, m, weights, optimizer, extra, first, torch.autocast(device.type, torch.bfloat16, enabled=bf16), watch)
     for step, terms in paced(loop, steps, [optimizer], lr, schedule, seed, first, label):
-        if step % log_every == 0: curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()})
-        if checkpoint and rank() == 0 and (step + 1) % save_every == 0: save_checkpoint(checkpoint, model, optimizer, step + 1, curves)
+        said = [callback(step, terms, model) for callback in callbacks]
+        told = {k: v for its in said if isinstance(its, dict) for k, v in its.items()}
+        if told or step % log_every == 0: curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()} | told)
+        if checkpoint and rank() == 0 and (step + 1) % save_every == 0: save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
+        if any(its is True for its in said): break
     return curves
+
+def said_by(first, last):
+    "Weights at the beginning and at the end, for JSON"
+    plain = lambda v: v if v is None or isinstance(v, (bool, int, float, str)) else str(v)
+    pairs = {k: (plain(getattr(first, k)), plain(getattr(last, k))) for k in vars(first)}
+    return {k: a if a == b else [a, b] for k, (a, b) in pairs.items()}
+
+def check_run(steps, m, targets, lr):
+    "Refuse a run that cannot be"
+    if steps < 1: raise ValueError(f"steps is {steps}: expected at least 1")
+    if m < 0: raise ValueError(f"m is {m}: expected 0 or more target steps after each joint step")
+    if m and targets is None: raise ValueError(f"m is {m} and there are no targets: expected () -> unpaired targets, or m=0")
+    if not lr > 0: raise ValueError(f"lr is {lr}: expected a learning rate above 0")
+
+def grown(model, pairs, seed):
+    "Heads that wait for their first batch get their size"
+    if not any(isinstance(p, torch.nn.parameter.UninitializedParameter) for p in model.parameters()): return
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        seed_step(seed, 0)
+        batch = pairs()
+        model.encode(batch.x, batch.y)
 
 # %% ../nbs/04_training.ipynb #8af8deba
 def tensor_pairs(
@@ -253,6 +318,7 @@ def tensor_pairs(
     batch:int=64, # how many pairs
 )->Callable: # () -> Batch
     "Sample minibatches of pairs from two tensors"
+    if len(x) != len(y): raise ValueError(f"{len(x)} sources and {len(y)} targets: expected as many of each, row i of the one the partner of row i of the other")
     def sample():
         i = torch.randint(len(x), (batch,), device=x.device)
         return Batch(x[i], y[i])
@@ -264,6 +330,67 @@ def tensor_targets(
 )->Callable: # () -> (batch, ...)
     "Sample minibatches of unpaired targets from a tensor"
     return lambda: y[torch.randint(len(y), (batch,), device=y.device)]
+
+# %% ../nbs/04_training.ipynb #0c8f03fd
+def validated(
+    score:Callable, # (model) -> {name: number}
+    every:int=100, # joint steps
+)->Callable: # a callback of `train`
+    "Numbers on data that are not trained on, in the curves"
+    def look(step, terms, model):
+        if (step + 1) % every: return None
+        with at_rest(model): return {f"validation.{k}": float(v) for k, v in score(model).items()}
+    return look
+
+# %% ../nbs/04_training.ipynb #4c3cfe59
+class Best:
+    "Keeps the weights with the lowest score; stops when it has not fallen for `patience` looks"
+    def __init__(self,
+        score:Callable, # (model) -> number, lower is better
+        every:int=100, # joint steps
+        patience:int|None=None, # looks; None = never stop
+    ):
+        self.score, self.every, self.patience = score, every, patience
+        self.best, self.weights, self.worse = float("inf"), None, 0
+
+    def __call__(self, step, terms, model):
+        if (step + 1) % self.every: return None
+        with at_rest(model): now = float(self.score(model))
+        self.worse = 0 if now < self.best else self.worse + 1
+        if now < self.best: self.best, self.weights = now, {k: v.clone() for k, v in model.state_dict().items()}
+        return self.worse == self.patience or None
+
+    def restore(self, model): # the best weights, back in their model
+        model.load_state_dict(self.weights)
+
+# %% ../nbs/04_training.ipynb #af4d6379
+def loader_pairs(
+    loader, # of (x, y), or of (x, y, info), such as a torch.utils.data.DataLoader
+    device="cpu", # where batches should go
+)->Callable: # () -> Batch
+    "Pairs from a data loader, over and over"
+    batches = over_and_over(loader)
+    def sample():
+        x, y, *info = next(batches)
+        moved = {k: v.to(device, non_blocking=True) for k, v in (info[0] if info else {}).items()}
+        return Batch(x.to(device, non_blocking=True), y.to(device, non_blocking=True), moved)
+    return sample
+
+def loader_targets(
+    loader, # of y, or of (y,)
+    device="cpu", # where batches should go
+)->Callable: # () -> (N, ...)
+    "Unpaired targets from a data loader, over and over"
+    batches = over_and_over(loader)
+    def sample(): y = next(batches); return (y[0] if isinstance(y, (list, tuple)) else y).to(device, non_blocking=True)
+    return sample
+
+def over_and_over(loader):
+    "The batches of a loader, without end; one that gives none is an error"
+    while True:
+        n = 0
+        for batch in loader: n += 1; yield batch
+        if not n: raise ValueError("the loader gives no batch: expected at least one (drop_last leaves none of a set smaller than a batch)")
 
 # %% ../nbs/04_training.ipynb #7119f84d
 def taking_turns(
