@@ -1,5 +1,6 @@
 "Verdicts on made-up runs whose answers are known, and how often they are wrong"
 import itertools, warnings
+from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
@@ -202,11 +203,16 @@ def test_numbers_of_runs():
 
 def test_words_hold_together():
     "With nothing there, a page of comparisons has a wrong word in 5 % of cases, not in most of them"
-    rng, n = np.random.default_rng(0), comparisons(C1)
+    rng, n = np.random.default_rng(0), comparisons(C1, CLAIMS)
     d = rng.normal(0, 3, (300, n, 10))
     def wrong(level): return np.mean([any(verdict(*interval(one, level), 10, size=MARGIN) in ("reproduced", "direction only") for one in page) for page in d])
     assert wrong(0.95) > 0.3 and wrong(level_for(n)) < 0.06
-    assert comparisons(C5) == len(C5.parts) and comparisons(C1) == comparisons(C7) == sum(len(c.parts) for c in CLAIMS) - len(C5.parts)
+    assert comparisons(C5, (C5,)) == len(C5.parts) and comparisons(C1, (C1,)) == comparisons(C7, CLAIMS) == sum(len(c.parts) for c in CLAIMS) - len(C5.parts)
+
+def test_own_claims_count_for_themselves():
+    part = Part("x", alone(Arm("ours"), "x"), {}, {}, bound=1.0)
+    mine = Claim("mine", "", "", (part, part))
+    assert comparisons(mine, (mine,)) == 2 and comparisons(mine, (mine, replace(mine, id="other"))) == 4
 
 def test_weakest_is_the_last_in_order():
     for a, b in itertools.combinations_with_replacement(WEAKER, 2): assert weakest([a, b]) == weakest([b, a]) == b

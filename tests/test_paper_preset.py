@@ -3,14 +3,14 @@ import csv, json
 from dataclasses import asdict, fields, replace
 from functools import partial
 import pytest, torch
-import xvae.training
+import xvae.task, xvae.training
 from conftest import ROOT
 from test_reproduce import papermill
 from xvae.data.fixtures import write_fixture
 from xvae.experiments import PAPER, PAPER_SMOKE, PRESETS, SKETCH_PAPER, SKETCH_PAPER_SMOKE, as_paper, checkpoint_of, do_run, find_run, job, plan, step_counts
 from xvae.paper_preset import POSE_CHOICES, SKETCH_CHOICES, level_costs, priced_levels, step_times
 from xvae.tables import ARMS, fig5_arms, notebook_arms
-from xvae.tasks import pose, rivals, sketch
+from xvae.tasks import pose, rivals
 
 OURS = {"pose": (PAPER, POSE_CHOICES), "sketch": (SKETCH_PAPER, SKETCH_CHOICES)}
 SMOKES = {"pose": PAPER_SMOKE, "sketch": SKETCH_PAPER_SMOKE}
@@ -64,10 +64,10 @@ def test_passes_over_the_pairs_that_are_used(fraction, who, n, monkeypatch):
     "As many passes at every level, for ours and for its rivals; m is floor(M / N) without a bound"
     asked = {}
     def noted(model, *args, **kwargs): asked.update(ours=args[2], m=args[3]); return []
-    monkeypatch.setattr(pose, "train", noted)
+    monkeypatch.setattr(xvae.task, "train", noted)
     monkeypatch.setattr(rivals, "fit", lambda model, loss, steps, *args: (asked.update({args[-1]: steps}), model)[1])
     s, data = replace(PAPER_SMOKE, encoder="resnet10-16", image_size=32, fraction=fraction, pair_subjects=who), people()
-    pose.train_model(s, data); rivals.train_head(s, data)
+    xvae.task.train_model(s, data); rivals.train_head(s, data)
     pairs = pose.used_pairs(s, data)
     rivals.train_lifter(s, pairs.joints_2d, pairs.joints)
     assert len(pairs) == n and asked == {"ours": max(1, 2 * n // 2), "2D head": max(1, 2 * n // 2), "lifter": max(1, 2 * n // 2), "m": 100 // n}
@@ -114,7 +114,7 @@ def test_from_data_to_table(name, root, results):
 @tasks
 def test_killed_run_goes_on_in_bfloat16(task, root, tmp_path, monkeypatch):
     "Stopped in the middle, a run goes on from its checkpoint to the same numbers, curves and weights"
-    monkeypatch.setattr(dict(pose=pose, sketch=sketch)[task], "train", partial(xvae.training.train, save_every=3))
+    monkeypatch.setattr(xvae.task, "train", partial(xvae.training.train, save_every=3))
     torch.set_num_threads(1)
     whole, stopped = (job("paper_smoke", data_root=root, results_dir=tmp_path/name, device="cpu", task=task) for name in ("whole", "stopped"))
     run, seed_step, steps = plan("ours", whole.settings, 0, 0.4), xvae.training.seed_step, []

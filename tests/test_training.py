@@ -5,7 +5,7 @@ from functools import partial
 import pytest, torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-import xvae.tasks.pose, xvae.training
+import xvae.task, xvae.tasks.pose, xvae.training
 from xvae.io import load_tensors, save_tensors
 from xvae.experiments import checkpoint_of, do_run, find_run, job, plan
 from xvae.losses import Weights
@@ -97,7 +97,7 @@ def deadly_run(results, module, name, calls):
         if last: os.kill(os.getpid(), signal.SIGKILL)
         return result
     setattr(module, name, deadly)
-    xvae.tasks.pose.train = partial(train, save_every=3)
+    xvae.task.train = partial(train, save_every=3)
     do_run(*smoke(results))
 
 @pytest.mark.parametrize("module, name, calls, goes_on_at", [

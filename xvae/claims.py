@@ -391,8 +391,10 @@ def number_rows(
 # %% ../nbs/52_claims.ipynb #cf0a1203
 def comparisons(
     claim:Claim,
+    claims:tuple, # that are judged; of the paper's, always all
 )->int: # parts of all claims that are judged on the same data
     "How many comparisons are made beside those of a claim"
+    if claim not in CLAIMS: return sum(len(c.parts) for c in claims)
     return sum(len(c.parts) for c in CLAIMS if (c.id == "C5") == (claim.id == "C5"))
 
 def judge(
@@ -400,12 +402,13 @@ def judge(
     part:Part, # of the claim
     frame:pd.DataFrame, # tidy numbers of one data set and preset
     data:str, # its name
+    claims:tuple=CLAIMS, # that are judged beside it
 )->dict: # a row of `verdicts`
     "Effect, 95 % interval and verdict of a part"
     d, bound, size = part.value(frame), part.bound or 0.0, size_that_counts(part)
     lost = len(part.value(frame.assign(failed=False))) - len(d)
     effect, low, high = interval(d)
-    found = verdict(*interval(d, level_for(comparisons(claim))), len(d), part.side, bound, size) if len(d) else "not measured"
+    found = verdict(*interval(d, level_for(comparisons(claim, claims))), len(d), part.side, bound, size) if len(d) else "not measured"
     return dict(claim=claim.id, kind=part.kind, part=part.what, data=data, paper_effect=paper_effect(part), needed=bound + part.side * size,
                 effect=effect, unit=part.unit, low=low, high=high, n_seeds=len(d), n_failed=lost, verdict=found)
 
@@ -420,9 +423,9 @@ def verdicts(
     frame, rows = one_frame(frames), []
     groups = [(data_name(*which), group) for which, group in frame.groupby(["data", "motion", "preset", "n_pairs"])]
     for claim in claims:
-        found = [[judge(claim, part, group, name) for part in claim.parts] for name, group in groups]
+        found = [[judge(claim, part, group, name, claims) for part in claim.parts] for name, group in groups]
         measured = [each for each in found if any(row["n_seeds"] for row in each)]
-        rows += sum(measured, []) or [judge(claim, part, frame[:0], "") for part in claim.parts]
+        rows += sum(measured, []) or [judge(claim, part, frame[:0], "", claims) for part in claim.parts]
     return pd.DataFrame(rows)
 
 # %% ../nbs/52_claims.ipynb #e47d56af

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PAPER_SMOKE', 'SKETCH_PAPER_SMOKE', 'PRESETS',
-           'PARAMETERS', 'VERSION', 'BASELINES', 'as_paper', 'task_of', 'preset_settings', 'step_counts', 'flops',
-           'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'project_root', 'Job', 'job',
-           'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run', 'read_run', 'as_run',
-           'load_model', 'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed']
+           'PARAMETERS', 'VERSION', 'as_paper', 'preset_settings', 'step_counts', 'flops', 'cost', 'hours',
+           'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'project_root', 'Job', 'job', 'own_job', 'Run',
+           'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run', 'read_run', 'as_run', 'load_model',
+           'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
-import csv, json, platform, shutil, subprocess, sys, time
+import csv, json, platform, shutil, subprocess, time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -21,9 +21,10 @@ from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 from .io import cache_folder, load_tensors, save_tensors, short_digest, whole, write_text
 from .data.rendered import one_thread_each
-from .tasks import pose, rivals, sketch
+from .task import settings_from, task_of, train_model
 from .tasks.pose import PoseSettings
-from .tasks.sketch import SketchSettings
+from .tasks.rivals import POSE
+from .tasks.sketch import SKETCHES, SketchSettings
 from .training import joint_loss, joint_steps, target_loss, target_steps
 
 # %% ../nbs/50_experiments.ipynb #d8423335
@@ -53,12 +54,6 @@ def as_paper(
     return preset.startswith("paper")
 
 # %% ../nbs/50_experiments.ipynb #8875d3ac
-def task_of(
-    s, # settings of a run
-): # a module, xvae.tasks.pose or xvae.tasks.sketch
-    "The task that settings belong to"
-    return sys.modules[type(s).__module__]
-
 def preset_settings(
     preset:str, # one of PRESETS
     data:str|None=None, # dataset, if not the preset's own
@@ -160,8 +155,8 @@ def project_root()->Path:
 @dataclass(frozen=True)
 class Job:
     "What a notebook's parameters ask for, checked"
-    settings: PoseSettings|SketchSettings
-    preset: str
+    settings: object # of the full method
+    preset: str # one of PRESETS, or a name of your own
     seeds: list # of int
     device: str
     data_root: Path|None # folder of the user's own files
@@ -179,13 +174,25 @@ def job(preset="laptop", data=None, motion="procedural", data_root=None, seeds=0
     results = as_path(results_dir) or project_root() / "results" / (preset if preset != "laptop" else "")
     return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), results.absolute())
 
+def own_job(
+    settings, # of the full method, of a registered task
+    results_dir, # where runs, tables and figures go
+    seeds=0, # 3, [0, 1, 2] or "0,1,2"
+    device="auto", # see `choose_device`
+    preset="own", # what tables call these settings
+    data_root=None, # folder of files that the task reads
+)->Job:
+    "What is asked of a task of one's own"
+    task_of(settings)
+    return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), as_path(results_dir).absolute())
+
 # %% ../nbs/50_experiments.ipynb #0fc8b12f
 VERSION = 3
 @dataclass(frozen=True)
 class Run:
     "A method with its settings and seed, and what came out of it"
-    method: str # one of the task's METHODS or BASELINES
-    settings: PoseSettings|SketchSettings
+    method: str # one of the task's methods or baselines
+    settings: object # of the task
     seed: int
     metrics: dict = field(default_factory=dict) # name: value, empty before it is done
     environment: dict = field(default_factory=dict) # what it ran on
@@ -206,8 +213,6 @@ def named(
     return {k: number(v) if k in s.LATER else v for k, v in its.items()}
 
 # %% ../nbs/50_experiments.ipynb #481c7b29
-BASELINES = {pose: pose.BASELINES | rivals.RIVALS, sketch: sketch.BASELINES} # task: name: (settings, data, seed, device) -> metrics
-
 def plan(
     method:str, # such as ours, supervised_only, mean_pose
     s, # settings of the full method
@@ -216,7 +221,8 @@ def plan(
     **changes, # other settings of the run, such as pair_subjects=(1,)
 )->Run:
     "A run still to be done"
-    methods = dict.fromkeys(BASELINES[task_of(s)], task_of(s).plain) | task_of(s).METHODS
+    task = task_of(s)
+    methods = dict.fromkeys(task.baselines, task.plain) | task.methods
     if method not in methods: raise ValueError(f"method {method!r}: expected one of {', '.join(methods)}")
     return Run(method, methods[method](replace(s, fraction=fraction, **changes)), seed)
 
@@ -271,9 +277,7 @@ def as_run(
     record:dict, # of a `Run`, as JSON gives it back
 )->Run:
     "A run from its record"
-    kind = SketchSettings if "td" in record["settings"] else PoseSettings
-    settings = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in record["settings"].items()})
-    return Run(**record | dict(settings=settings))
+    return Run(**record | dict(settings=settings_from(record["settings"])))
 
 def load_model(
     results:Path, # the store is results/runs
@@ -313,7 +317,7 @@ def trained(
     "A run trained, evaluated and stored; on the CPU by one thread, but for the data"
     task = task_of(run.settings)
     data, began = task.load_data(run.settings, j.data_root), time.time()
-    baseline = BASELINES[task].get(run.method)
+    baseline = task.baselines.get(run.method)
     with one_thread_each() if j.device == "cpu" else nullcontext():
         if baseline: model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
         else: model, curves, metrics = train_and_test(run, j, data)
@@ -324,7 +328,7 @@ def trained(
 
 def train_and_test(run, j, data):
     task = task_of(run.settings)
-    model, curves = task.train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run))
+    model, curves = train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run))
     return model, curves, task.evaluate(model, data, run.settings)
 
 def run_name(run):

@@ -17,7 +17,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 import xvae
 from tqdm import tqdm
-from .experiments import BASELINES, Job, Run, as_path, as_run, do_run, find_run, run_name, task_of
+from .experiments import Job, Run, as_path, as_run, do_run, find_run, run_name
+from .task import task_of
 
 # %% ../nbs/55_side_by_side.ipynb #c221e247
 def cores()->int:
@@ -39,7 +40,7 @@ def together(
     "Runs in groups, each for one process to do in turn"
     groups = {}
     for run in runs:
-        key = (run.settings, run.seed) if run.method in BASELINES[task_of(run.settings)] else run.id
+        key = (run.settings, run.seed) if run.method in task_of(run.settings).baselines else run.id
         groups.setdefault(key, []).append(run)
     return list(groups.values())
 
@@ -205,7 +206,9 @@ def do_runs(
         task_of(missing[0].settings).load_data(missing[0].settings, j.data_root) # if the data is wrong, that is told once and here
         with progress(len(missing)) if bar is None else nullcontext(bar) as bar:
             bar.total = len(missing)
-            failed = train_all(together(missing), j, jobs or at_once(j.device), bar)
+            here = [run for run in missing if type(run.settings).__module__ == "__main__"] # no other process knows a task that is defined in a notebook
+            for run in here: do_run(run, j); bar.update(1)
+            failed = train_all(together([run for run in missing if run not in here]), j, jobs or at_once(j.device), bar)
         if failed: raise RuntimeError(f"{len(failed)} of {len(missing)} runs failed, the others are stored: "
             + "; ".join(f"{run_name(run)} ({run.id}): {error}" for run, error in failed))
     return [find_run(j.results, run) for run in runs]

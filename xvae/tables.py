@@ -17,8 +17,9 @@ from pathlib import Path
 import pandas as pd
 from .io import write_text
 from .data.rendered import LIBRARIES
-from .experiments import Job, Run, as_paper, find_run, plan, read_run, task_of
+from .experiments import Job, Run, as_paper, find_run, plan, read_run
 from .side_by_side import do_runs
+from .task import task_of
 from .tasks.sketch import METHODS
 
 # %% ../nbs/51_tables.ipynb #8650d7d9
@@ -214,14 +215,14 @@ def tidy(
 )->pd.DataFrame: # one row per run and metric
     "Long form: method, supervision, subjects, metric, seed, value, unit, failed, data, motion, preset, run_id"
     lost = failed(runs, j)
-    rows = [about(r, settings) | dict(metric=metric, seed=r.seed, value=round(value, 4), unit=task_of(r.settings).UNITS[metric], failed=r.id in lost)
+    rows = [about(r, settings) | dict(metric=metric, seed=r.seed, value=round(value, 4), unit=task_of(r.settings).units[metric], failed=r.id in lost)
             | origin(r, j) for r in runs for metric, value in r.metrics.items()]
     return pd.DataFrame(rows).sort_values(["method", "supervision", "subjects", *settings, "metric", "seed"], kind="stable", ignore_index=True)
 
 def about(r, settings=()):
     "The columns that tell a run's arm"
     subjects = " ".join(f"S{i}" for i in getattr(r.settings, "pair_subjects", ())) or "all"
-    return dict(method=r.method, supervision=r.settings.fraction, subjects=subjects) | {k: getattr(r.settings, k) for k in settings}
+    return dict(method=r.method, supervision=getattr(r.settings, "fraction", 1.0), subjects=subjects) | {k: getattr(r.settings, k) for k in settings}
 
 def origin(r, j):
     "The columns that tell where a number comes from"
