@@ -17,7 +17,7 @@ class ShadowSettings(Settings):
     fraction:float = 1.0
     sigma_x:float = 0.3
     sigma_y:float = 0.3
-    steps:int = 60
+    steps:int = 300
 
 def load(s, data_root=None): return torch.randn(400, 6, generator=torch.Generator().manual_seed(0)).split(200)
 
