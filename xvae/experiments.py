@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PAPER_SMOKE', 'SKETCH_PAPER_SMOKE', 'PRESETS',
            'PARAMETERS', 'VERSION', 'as_paper', 'preset_settings', 'step_counts', 'flops', 'cost', 'hours',
-           'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'project_root', 'Job', 'job', 'own_job', 'Run',
-           'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run', 'read_run', 'as_run', 'load_model',
-           'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed']
+           'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'is_ours', 'project_root', 'Job', 'job',
+           'writable', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
+           'read_run', 'as_run', 'load_model', 'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test',
+           'run_name', 'computed']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
-import csv, json, platform, shutil, subprocess, time
+import ast, csv, json, platform, re, shutil, subprocess, tempfile, time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -111,11 +112,15 @@ def hours(
 PARAMETERS = ("preset", "data", "motion", "data_root", "seeds", "device", "results_dir")
 
 def check_parameters(
-    names:dict, # the notebook's `globals()` before its first import
+    cells:list|None=None, # sources of the cells that have run; None = what IPython remembers
 )->None:
-    "Refuse a parameter that the notebooks do not have"
-    ours = {k for k, v in names.items() if not k.startswith("_") and not callable(v)} - {"In", "Out"}
-    if unknown := ours - set(PARAMETERS): raise ValueError(
+    "Refuse a parameter that the notebooks do not have: papermill puts what it is given into a cell that begins with `# Parameters`"
+    if cells is None:
+        from IPython import get_ipython
+        cells = get_ipython().user_ns["In"]
+    injected = [ast.parse(cell) for cell in cells if cell.startswith("# Parameters\n")]
+    names = {target.id for tree in injected for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+    if unknown := names - set(PARAMETERS): raise ValueError(
         f"unknown parameter {', '.join(sorted(unknown))}: the notebooks have {', '.join(PARAMETERS)}")
 
 # %% ../nbs/50_experiments.ipynb #f90f73ec
@@ -123,33 +128,44 @@ def as_seeds(
     seeds, # 3, [0, 1, 2] or "0,1,2"
 )->list: # of int
     "The seeds that a parameter names"
-    if isinstance(seeds, str): seeds = seeds.strip("[]() ").split(",")
-    try: return [int(s) for s in (seeds if isinstance(seeds, (list, tuple)) else [seeds])]
-    except (TypeError, ValueError): raise ValueError(f"seeds {seeds!r}: expected a number, a list, or text like 0,1,2") from None
+    said = seeds.strip("[]() ").split(",") if isinstance(seeds, str) else seeds if isinstance(seeds, (list, tuple)) else [seeds]
+    try:
+        found = [int(s) for s in said]
+        if not found or any(float(s) != i or i < 0 for s, i in zip(said, found)): raise ValueError
+        return found
+    except (TypeError, ValueError): raise ValueError(f"seeds {seeds!r}: expected a whole number from 0 on, a list of such, or text like 0,1,2") from None
 
 def as_path(
-    path, # a path, None or "None", which papermill makes of None
+    path, # a path, None or "None", which papermill makes of None; a folder called 2026 may come as a number
 )->Path|None:
     "The path that a parameter names"
-    return None if path in (None, "", "None") else Path(path).expanduser()
+    return None if path in (None, "", "None") else Path(str(path)).expanduser()
 
 # %% ../nbs/50_experiments.ipynb #6a7d424c
 def choose_device(
-    name:str="auto", # "auto" takes the first accelerator there is; else a torch device such as "cpu", "cuda", "cuda:1", "mps"
+    name="auto", # "auto" takes the first accelerator there is; else a torch device such as "cpu", "cuda", "cuda:1", "mps", or the number of an accelerator
 )->str:
     "A device that is there"
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     if name == "auto": return accelerator.type if accelerator else "cpu"
-    try: torch.zeros(1, device=name)
+    named = f"{accelerator.type}:{name}" if accelerator and isinstance(name, int) else str(name)
+    try: torch.zeros(1, device=named)
     except Exception: raise ValueError(f"device {name!r}: not on this machine; expected auto, cpu"
                                        + (f" or {accelerator.type}" if accelerator else "")) from None
-    return name
+    return named
 
 # %% ../nbs/50_experiments.ipynb #d6e9bc9b
+def is_ours(
+    folder:Path,
+)->bool:
+    "Whether a folder is the root of this project"
+    try: return re.search(r"^repo = xvae$", (folder / "settings.ini").read_text(encoding="utf-8"), re.MULTILINE) is not None
+    except (OSError, UnicodeDecodeError): return False
+
 def project_root()->Path:
     "The folder that holds settings.ini, nbs and results; the working directory if there is none"
     starts = (Path.cwd(), Path(xvae.__file__).resolve().parent)
-    return next((p for start in starts for p in (start, *start.parents) if (p / "settings.ini").exists()), Path.cwd())
+    return next((p for start in starts for p in (start, *start.parents) if is_ours(p)), Path.cwd())
 
 # %% ../nbs/50_experiments.ipynb #25440c72
 @dataclass(frozen=True)
@@ -172,7 +188,18 @@ def job(preset="laptop", data=None, motion="procedural", data_root=None, seeds=0
     "Check a notebook's parameters; the first that is wrong is an error that says what would be right"
     settings = preset_settings(preset, data, motion, as_path(data_root), task)
     results = as_path(results_dir) or project_root() / "results" / (preset if preset != "laptop" else "")
-    return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), results.absolute())
+    return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(results.absolute()))
+
+def writable(
+    folder:Path, # that may not be there yet
+)->Path: # the same
+    "Refuse a folder that nothing can be written to, before anything is trained for it"
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    try:
+        if not there.is_dir(): raise OSError(f"{there} is a file")
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as e: raise ValueError(f"results_dir {folder}: nothing can be written there ({e}); name another folder") from None
+    return folder
 
 def own_job(
     settings, # of the full method, of a registered task
@@ -184,7 +211,7 @@ def own_job(
 )->Job:
     "What is asked of a task of one's own"
     task_of(settings)
-    return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), as_path(results_dir).absolute())
+    return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(as_path(results_dir).absolute()))
 
 # %% ../nbs/50_experiments.ipynb #0fc8b12f
 VERSION = 3
