@@ -1,5 +1,5 @@
 "A task that is defined in a notebook gets training, store, tables and verdicts for nothing"
-import json, sys
+import json
 import nbformat, papermill
 from conftest import ROOT
 

@@ -2,7 +2,7 @@
 import ast, importlib.metadata, re, subprocess, sys, zipfile
 from collections import defaultdict
 import pytest
-from conftest import ROOT, check, copy
+from conftest import ROOT, check, copy, run
 
 MODULES = sorted((ROOT/"xvae").rglob("*.py"))
 # only what makes tables and figures may need the extra `reproduce` as soon as it is imported
@@ -82,3 +82,13 @@ def test_core_suffices(needs):
     missing = {package: None for package, projects in DISTRIBUTIONS.items() if canonical(projects) & extras}
     modules = [name(path) for path in MODULES if name(path) not in ARTIFACT]
     python(f"import sys, importlib; sys.modules.update({missing})\nfor m in {modules}: importlib.import_module(m)", cwd=ROOT)
+
+def test_layers():
+    "Modules import from below: the method knows no task, tasks no store, the store no plots, and nothing goes in a circle"
+    done = run("lint-imports", "--no-cache", cwd=ROOT)
+    assert done.returncode == 0 and "0 broken" in done.stdout, done.stdout
+
+def test_nothing_that_is_wrong_by_its_looks():
+    "ruff, with the rules that pyproject.toml names"
+    done = run("ruff", "check", "--no-cache", "--output-format", "concise", cwd=ROOT)
+    assert done.returncode == 0, done.stdout

@@ -73,7 +73,7 @@ def test_passes_over_the_pairs_that_are_used(fraction, who, n, monkeypatch):
     assert len(pairs) == n and asked == {"ours": max(1, 2 * n // 2), "2D head": max(1, 2 * n // 2), "lifter": max(1, 2 * n // 2), "m": 100 // n}
 
 def test_steps_rule_where_there_are_no_epochs():
-    for task, presets in PRESETS.items():
+    for presets in PRESETS.values():
         for name in "smoke", "laptop": assert presets[name].epochs is None and step_counts(presets[name])[0] == presets[name].steps > 0
 
 def test_cost_of_each_level():

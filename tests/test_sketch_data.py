@@ -37,7 +37,7 @@ def stored(root, change):
 def one(strokes, **changes):
     "Change the array of the first sketch"
     key = f"/train/{FIRST}_1"
-    for name, (index, value) in changes.items(): strokes[key][index] = value
+    for index, value in changes.values(): strokes[key][index] = value
 
 class Command:
     "What an evil pickle might do"

@@ -45,8 +45,8 @@ SKETCH_PAPER = replace(SKETCH, data="shoev2", image_size=256, encoder="resnet18"
 PAPER_SMOKE = replace(PAPER, image_size=64, n_pairs=20, n_wild=12, n_test=12, n_library=60, encoder="resnet18", decoder_channels=(16, 16, 8, 8),
                       hidden=32, batch=2, wild_batch=2, target_batch=4, epochs=2)
 SKETCH_PAPER_SMOKE = replace(SKETCH_PAPER, image_size=64, decoder_channels=(16, 16, 8, 8, 8), batch=2, target_batch=2, epochs=1)
-PRESETS = dict(pose=dict(smoke=SMOKE, laptop=LAPTOP, paper=PAPER, paper_smoke=PAPER_SMOKE),
-               sketch=dict(smoke=SKETCH_SMOKE, laptop=SKETCH, paper=SKETCH_PAPER, paper_smoke=SKETCH_PAPER_SMOKE))
+PRESETS = {POSE.name: dict(smoke=SMOKE, laptop=LAPTOP, paper=PAPER, paper_smoke=PAPER_SMOKE),
+           SKETCHES.name: dict(smoke=SKETCH_SMOKE, laptop=SKETCH, paper=SKETCH_PAPER, paper_smoke=SKETCH_PAPER_SMOKE)}
 
 def as_paper(
     preset:str, # one of PRESETS

@@ -7,7 +7,6 @@ __all__ = ['same', 'head', 'read', 'SourceVAE', 'TargetVAE', 'at_rest', 'in_batc
            'rebuilt', 'Encoded', 'CrossModalVAE']
 
 # %% ../nbs/02_models.ipynb #915c36a3
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 import torch
 from .losses import HasWeights
-from .models import CrossModalVAE
 from .training import joint_steps, target_steps, train
 
 # %% ../nbs/39_task.ipynb #23899b1b

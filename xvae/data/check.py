@@ -576,7 +576,7 @@ def find_pictures(root, part, every):
     known, frames = sum(e[1] is not None for e in entries), sum(len(f.shots.args[1]) for f in films)
     yield Finding("pictures", "-", f"{len(entries):,}, {known:,} of them with OpenPose's JSON", None)
     yield Finding("videos", "-", f"{len(films):,}, with JSON for {frames:,} frames", None)
-    seen = [facts for f in footage for facts in look(lambda: [(s.mask is not None, bool(s.confidence.any())) for s in f.shots()]) or []]
+    seen = [facts for f in footage for facts in look(lambda f=f: [(s.mask is not None, bool(s.confidence.any())) for s in f.shots()]) or []]
     yield look.finding("videos and lists of pictures")
     for k, what in enumerate(("frames with a mask", "frames with somebody in them")):
         n = sum(facts[k] for facts in seen)

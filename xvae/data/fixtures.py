@@ -1096,9 +1096,9 @@ def pictures(
     cases = {"anna.jpg": (shots[0], [seen(points[0])]), "ben.jpg": (pair, [seen(two[0], 0.4), seen(two[1], 0.9)]),
              "clara.png": (shots[2], [faint]), "dora.jpg": (shots[3], []), "emil.jpg": (shots[1], None)}
     rows = {}
-    for name, (picture, people) in cases.items():
+    for name, (picture, persons) in cases.items():
         Image.fromarray(picture).save(folder/name, **({"quality": 95} if name.endswith("jpg") else {}))
-        if people is not None: (folder/f"{Path(name).stem}_keypoints.json").write_text(openpose(people, name == "clara.png"))
+        if persons is not None: (folder/f"{Path(name).stem}_keypoints.json").write_text(openpose(persons, name == "clara.png"))
         rows[name] = dict(picture=picture) | _people(people or [])
     (folder/"masks").mkdir()
     Image.fromarray(255 * masks[0].astype(np.uint8)).save(folder/"masks/anna.png")

@@ -298,7 +298,7 @@ def write_masks(
 def _to_mask(path):
     "(where its mask belongs, how to get it) of a picture or of each frame of a video"
     if path.suffix.lower() in PICTURES: yield mask_path(path), partial(read_picture, path)
-    else: yield from ((frame_mask(path, i), lambda: frame) for i, frame in enumerate(read_video(path)))
+    else: yield from ((frame_mask(path, i), lambda frame=frame: frame) for i, frame in enumerate(read_video(path)))
 
 # %% ../../nbs/24_pictures.ipynb #c67d0193
 def save_mask(

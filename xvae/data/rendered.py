@@ -6,7 +6,7 @@
 __all__ = ['CLIP_FRAMES', 'WARDROBE', 'LIBRARIES', 'SOURCES', 'MOTIONS', 'uniforms', 'Motion', 'procedural_motion',
            'cmu_directions', 'turned', 'cmu_motion', 'outfit', 'studio_look', 'on_floor', 'studio_cameras', 'crop_box',
            'in_crop', 'Plan', 'plan', 'played', 'in_studio', 'studio_set', 'one_thread_each', 'draw', 'random_bodies',
-           'rough', 'wild_set', 'stranger_set', 'unpaired_poses', 'pose_library', 'rendered_people', 'check',
+           'rough', 'wild_set', 'stranger_set', 'unpaired_poses', 'library_set', 'rendered_people', 'check',
            'trials_digest', 'save_poses', 'load_poses', 'strangers', 'plot_people']
 
 # %% ../../nbs/16_rendered.ipynb #8e8b73bb
@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, normalize
 from tqdm.auto import tqdm
-from .cameras import look_at, project, square_box, to_camera, to_crop
-from .cmu import Tally, read_trials, sources, split_trials
+from .cameras import about_z, look_at, project, square_box, to_camera, to_crop
+from .cmu import read_trials, sources, split_trials
+from .mocap import Tally
 from .motion import ACTIONS, everyday, perform
 from .motion import library as wider
 from .records import PoseData, PoseSet, load_set, save_set
@@ -79,9 +80,7 @@ def turned(
     angle:Tensor, # (N,) or (1,) rad about z
 )->Tensor: # (N, 16, 3)
     "Directions turned about the vertical"
-    c, s, o = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    R = torch.stack([c, -s, o, s, c, o, o, o, o + 1], -1).unflatten(-1, (3, 3))
-    return directions @ R.transpose(-1, -2)
+    return directions @ about_z(angle).transpose(-1, -2)
 
 # %% ../../nbs/16_rendered.ipynb #144732b7
 def cmu_motion(
@@ -322,7 +321,7 @@ def unpaired_poses(
     if kind == "real": return cmu_motion(data_root, "paired", seed, cache).unpaired
     return {"wider": wider, "same actions": everyday}[kind]
 
-def pose_library(
+def library_set(
     n:int, # how many poses
     unpaired:Callable, # from `unpaired_poses`
     seed:int, # of the data set
@@ -333,7 +332,7 @@ def pose_library(
     return to_camera(random_bodies(unpaired(n, seed * 10 + 2), u[:, :12]), R)
 
 # %% ../../nbs/16_rendered.ipynb #9bd2e82a
-SOURCES = ("cameras", "cmu", "motion", "renderer", "rendered", "skeletons")
+SOURCES = ("cameras", "cmu", "mocap", "motion", "renderer", "rendered", "skeletons")
 
 # %% ../../nbs/16_rendered.ipynb #eb634727
 MOTIONS = ("procedural", "cmu")
@@ -369,7 +368,7 @@ def rendered_people(
         test=people(lambda: studio_set(n_test, test_subjects, how(held_out), size, seed, 2, device),
             part="test", n=n_test, subjects=test_subjects, trials_of=held_out),
         library=kept(folder, same | dict(part="library", n=n_library) | others, SOURCES,
-            lambda: pose_library(n_library, unpaired_poses(library, how("paired"), seed, data_root, cache), seed), save_poses, load_poses))
+            lambda: library_set(n_library, unpaired_poses(library, how("paired"), seed, data_root, cache), seed), save_poses, load_poses))
 
 # %% ../../nbs/16_rendered.ipynb #f201bd02
 def check(motion, data_root, train_subjects, test_subjects, library="usual"):
