@@ -83,6 +83,16 @@ def test_core_suffices(needs):
     modules = [name(path) for path in MODULES if name(path) not in ARTIFACT]
     python(f"import sys, importlib; sys.modules.update({missing})\nfor m in {modules}: importlib.import_module(m)", cwd=ROOT)
 
+def test_readme_example_needs_the_wheel_alone(wheel, needs, tmp_path):
+    "README's example for modalities of one's own, where nothing but the core is installed"
+    check("pip", "install", "--no-deps", "--no-index", "--target", tmp_path, wheel)
+    extras = set.union(*needs.values()) - needs["core"] - {"setuptools", "xvae"}
+    missing = {package: None for package, projects in DISTRIBUTIONS.items() if canonical(projects) & extras}
+    example = next(block for block in re.findall(r"```python\n(.*?)```", (ROOT/"README.md").read_text(), re.DOTALL) if "CrossModalVAE" in block)
+    said = python(f"import sys; sys.modules.update({missing})\n{example}", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
+    ours, supervised = map(float, re.findall(r"(?:ours|supervised only) ([\d.]+)", said))
+    assert ours < supervised
+
 def test_layers():
     "Modules import from below: the method knows no task, tasks no store, the store no plots, and nothing goes in a circle"
     done = run("lint-imports", "--no-cache", cwd=ROOT)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'DATA_SEEDS', 'BOTH', 'LEVELS', 'VALIDATION', 'FOUND', 'TRIED',
            'LENGTHS', 'WHY', 'SIZES', 'CROSSED', 'FEW', 'ARMS', 'NOTEBOOKS', 'FAILED', 'LABELS', 'DATA_NAMES',
-           'SKETCH_LABELS', 'SKETCH_MEASURES', 'Arm', 'found_for', 'share', 'times', 'larger', 'fig5_levels',
+           'SKETCH_LABELS', 'SKETCH_MEASURES', 'Times', 'Arm', 'found_for', 'share', 'larger', 'fig5_levels',
            'fig5_arms', 'with_library', 'longer', 'on_data', 'notebook_arms', 'table_runs', 'stored_like', 'last_loss',
            'failed', 'sound', 'tidy', 'about', 'origin', 'summary', 'mean_std', 'pairs_in_words', 'pose_table',
            'level_table', 'setting_table', 'markdown', 'write_table', 'has_td', 'fig2_frame', 'fig2_table',
@@ -36,16 +36,22 @@ PAPER_TABLE3 = pd.DataFrame([("L_sup and the 2D loss", "S1", None, 76.7), ("Ours
 DATA_SEEDS = 10 # seed k goes with data of seed 10 k, as the judge of swaps has learnt from people of seed 1
 
 @dataclass(frozen=True)
+class Times:
+    "A setting as so many times what the job has"
+    k: float
+    def of(self, value)->int: return round(self.k * value)
+
+@dataclass(frozen=True)
 class Arm:
     "What is compared: a method and the pairs that it gets"
     method: str # of the task's METHODS, or a baseline
     supervision: float = 1.0 # part of the pairs
     subjects: tuple = () # pose task: whose pairs; empty = all training subjects
-    changes: tuple = () # (setting, value), ... of the run; a value may be a function of the job
+    changes: tuple = () # (setting, value), ... of the run; a value may be `Times` the job's
 
     def run(self, j:Job, seed:int)->Run:
         "The run of this arm with a seed, planned: data of that seed, what a search found for the method, and the changes"
-        changes = {k: v(j) if callable(v) else v for k, v in self.changes} | (dict(pair_subjects=self.subjects) if self.subjects else {})
+        changes = {k: v.of(getattr(j.settings, k)) if isinstance(v, Times) else v for k, v in self.changes} | (dict(pair_subjects=self.subjects) if self.subjects else {})
         own = dict(data_seed=DATA_SEEDS * seed) if j.settings.data == "rendered" else {}
         run = plan(self.method, j.settings, seed, self.supervision, **own | found_for(self.method, j) | changes)
         return run if "library" not in changes or not j.data_root else replace(run, settings=replace(run.settings, data_digest=task_of(run.settings).data_digest(run.settings, j.data_root)))
@@ -74,18 +80,11 @@ def share(
     "How much supervision a level of Fig. 5 is"
     return supervision * len(subjects or range(5)) / 5
 
-def times(
-    k:float, # a factor
-    setting:str, # what to multiply
-)->tuple: # a change
-    "A setting changed to `k` times what the job has"
-    return setting, lambda j: round(k * getattr(j.settings, setting))
-
 def larger(
     k:int, # how many times as large
 )->tuple: # changes
     "More pairs, and as many more unpaired poses; pictures with 2D joints stay"
-    return (times(k, "n_pairs"), times(k, "n_library")) if k > 1 else ()
+    return (("n_pairs", Times(k)), ("n_library", Times(k))) if k > 1 else ()
 
 # %% ../nbs/51_tables.ipynb #8b1893ea
 def fig5_levels(
@@ -102,7 +101,7 @@ def fig5_arms(
     return [Arm(m, *level) for level in fig5_levels(preset) for m in ("supervised_only", *control(level), "ours")]
 
 # %% ../nbs/51_tables.ipynb #49dadd59
-WHY = {"as in Table 1": (), "a tenth of the pictures with 2D joints": (times(0.1, "n_wild"),), "four times the unpaired poses": (times(4, "n_library"),),
+WHY = {"as in Table 1": (), "a tenth of the pictures with 2D joints": (("n_wild", Times(0.1)),), "four times the unpaired poses": (("n_library", Times(4)),),
     "3 target steps to a joint step, not 10": (("m_most", 3),), "no unpaired poses": (("m_most", 0),), "no VAE of poses": (("vae_y", 0.0),),
     "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0)), "one price of z_s all along": (("price_s_start", None),)}
 SIZES = {1: (1, 4), 4: (4, 8)} # times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
@@ -116,7 +115,7 @@ def longer(
     k:float, # times the preset's steps
 )->tuple: # changes
     "More steps"
-    return (times(k, "steps"),) if k != 1 else ()
+    return (("steps", Times(k)),) if k != 1 else ()
 
 def on_data(
     arm:Arm,
@@ -139,8 +138,8 @@ ARMS = dict(
     crossed=[on_data(arm, DATA_SEEDS * i) for arm in CROSSED for i in range(3)],
     search=[Arm(m, f, changes=(("sigma_2d", sigma), ("lr", lr), *VALIDATION)) for m in ("ours", "supervised_only") for f in BOTH for sigma, lr in TRIED]
         + [Arm("martinez", f, changes=(("sigma_2d", sigma), *VALIDATION)) for f in BOTH for sigma in (0.03, 0.015)],
-    sketch_lengths=[Arm(m, f, changes=(times(k, "steps"), ("validation", True))) for m, f, ks in (("ours", 1.0, (1, 2, 4)), ("ours", 0.1, (1, 2)), ("without_td", 0.1, (1, 2))) for k in ks],
-    lengths=[Arm(m, f, changes=(times(k, "steps"), *VALIDATION)) for m in ("ours", "supervised_only") for f in BOTH for k in LENGTHS[f]],
+    sketch_lengths=[Arm(m, f, changes=(("steps", Times(k)), ("validation", True))) for m, f, ks in (("ours", 1.0, (1, 2, 4)), ("ours", 0.1, (1, 2)), ("without_td", 0.1, (1, 2))) for k in ks],
+    lengths=[Arm(m, f, changes=(("steps", Times(k)), *VALIDATION)) for m in ("ours", "supervised_only") for f in BOTH for k in LENGTHS[f]],
     fig4=[Arm("ours")],
     fig6=[Arm("ours"), Arm("without_cross"), Arm("autoencoder")],
     fig2=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("without_td", 0.3), Arm("ours", 0.3), Arm("ours", 1.0)],

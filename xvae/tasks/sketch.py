@@ -6,8 +6,8 @@
 __all__ = ['METHODS', 'DATASETS', 'BASELINES', 'UNITS', 'SKETCHES', 'COLOURS', 'SWAP_UNITS', 'SketchSettings', 'load_data',
            'check_data', 'held_out', 'network_input', 'build', 'discard', 'expected_counts', 'sketch_pairs', 'feed',
            'predict', 'sketch_metrics', 'floor', 'human_metrics', 'data_digest', 'evaluate', 'fake_batch',
-           'mean_colour', 'decoded_swap', 'known_colours', 'r2', 'colour_map', 'swaps', 'swapped_colours', 'swap_sheet',
-           'pictures', 'mixtures']
+           'mean_colour', 'decoded_swap', 'known_colours', 'explained', 'colour_map', 'swaps', 'swapped_colours',
+           'swap_sheet', 'pictures', 'mixtures']
 
 # %% ../../nbs/41_sketch.ipynb #05587ffb
 from dataclasses import dataclass, replace
@@ -246,7 +246,7 @@ def known_colours(
     columns = [data.factor_names.index(k) for names in COLOURS if set(names) <= set(data.factor_names) for k in names]
     return data.factors[:, columns]
 
-def r2(
+def explained(
     pred:Tensor, # (N, k)
     true:Tensor, # (N, k)
 )->float: # 1 = exact, 0 = no better than the mean
@@ -284,7 +284,7 @@ def swapped_colours(decode, x, same, data):
     a, photos = known_colours(data.test), network_input(data.train.photos)
     if not a.shape[1]: return {}
     tell = colour_map(decode(photos, photos), known_colours(data.train))
-    return dict(colour_of_b=r2(tell(x), a.roll(1, 0)), colour_of_a=r2(tell(x), a), colour_reconstructed=r2(tell(same), a))
+    return dict(colour_of_b=explained(tell(x), a.roll(1, 0)), colour_of_a=explained(tell(x), a), colour_reconstructed=explained(tell(same), a))
 
 def swap_sheet(decode, a, n=4):
     "Every z_t of n photos with every z_s"
