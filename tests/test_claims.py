@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from xvae.claims import (C1, C2, C3, C4, C5, C6, C7, CLAIMS, KINDS, MARGIN, SLOWLY, WEAKER, Claim, Part, alone, comparisons, interval, judge, known_runs, level_for,
                          number_rows, one_frame, overall, paper_effect, placed, report, share, size_that_counts, verdict, verdicts, weakest)
-from xvae.tables import LEVELS, Arm
+from xvae.arms import LEVELS, Arm
 
 NAN = float("nan")
 

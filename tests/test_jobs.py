@@ -9,7 +9,7 @@ from xvae import side_by_side
 from xvae.io import load_tensors
 from xvae.experiments import checkpoint_of, do_run, find_run, job, plan, run_name
 from xvae.side_by_side import do_runs
-from xvae.tables import ARMS
+from xvae.arms import ARMS
 
 STEPS = 500 # a few seconds; the first checkpoint comes after 200
 

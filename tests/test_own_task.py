@@ -9,7 +9,8 @@ import torch
 from xvae import CrossModalVAE, SourceVAE, TargetVAE, mlp, tensor_pairs, tensor_targets
 from xvae.claims import Claim, Part, against, verdicts
 from xvae.experiments import own_job
-from xvae.tables import Arm, summary, table_runs, tidy
+from xvae.arms import Arm
+from xvae.frames import summary, table_runs, tidy
 from xvae.task import Feed, Settings, Task, register''', '''
 @dataclass(frozen=True)
 class ShadowSettings(Settings):

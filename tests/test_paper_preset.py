@@ -9,7 +9,7 @@ from test_reproduce import papermill
 from xvae.data.fixtures import write_fixture
 from xvae.experiments import PAPER, PAPER_SMOKE, PRESETS, SKETCH_PAPER, SKETCH_PAPER_SMOKE, as_paper, checkpoint_of, do_run, find_run, job, plan, step_counts
 from xvae.paper_preset import POSE_CHOICES, SKETCH_CHOICES, level_costs, priced_levels, step_times
-from xvae.tables import ARMS, fig5_arms, notebook_arms
+from xvae.arms import ARMS, fig5_arms, notebook_arms
 from xvae.tasks import pose, rivals
 
 OURS = {"pose": (PAPER, POSE_CHOICES), "sketch": (SKETCH_PAPER, SKETCH_CHOICES)}
@@ -27,7 +27,7 @@ def test_every_setting_has_one_row(task):
 @tasks
 def test_the_table_shows_the_preset(task):
     "The committed notebook has a row for each setting, in a table, with the preset's own value"
-    cells = json.loads((ROOT/"nbs/54_paper_preset.ipynb").read_text())["cells"]
+    cells = json.loads((ROOT/"nbs/59_paper_preset.ipynb").read_text())["cells"]
     tables = ["".join(o["data"].get("text/markdown", "")) for c in cells for o in c.get("outputs", []) if "data" in o]
     tables = [[line.split(" | ") for line in t.splitlines()[2:]] for t in tables if t.startswith("| Setting |")]
     shown = tables[list(OURS).index(task)]

@@ -5,7 +5,7 @@ from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae import regimes
 from xvae.claims import swap_ratio
 from xvae.experiments import job
-from xvae.tables import Arm
+from xvae.arms import Arm
 from xvae.tasks.swaps import SWAP_UNITS
 
 PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}

@@ -4,7 +4,7 @@ from pathlib import Path
 import papermill
 from xvae.experiments import job
 from xvae.side_by_side import do_runs, progress
-from xvae.tables import NOTEBOOKS, notebook_arms
+from xvae.arms import NOTEBOOKS, notebook_arms
 
 ROOT = Path(__file__).parent.parent
 SHARED = ("preset", "seeds", "device", "results_dir") # parameters that mean the same to all notebooks
