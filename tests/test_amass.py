@@ -3,7 +3,7 @@ import os, pickle, re, subprocess, sys
 from pathlib import Path
 import numpy as np, pytest, torch
 from conftest import ROOT
-from xvae.data import amass, cmu, fixtures
+from xvae.data import amass, cmu, fixtures, human36m, library
 from xvae.data.skeletons import bone_lengths, subject_lengths
 
 CMU = ROOT.parent/"shared/data/cmu"
@@ -53,7 +53,7 @@ def test_library(root):
     told = []
     poses = amass.library(root, 200, report=told.append)
     assert poses.shape == (200, 17, 3) and poses.dtype == torch.float32 and not poses[:, 0].any()
-    off = torch.stack([(bone_lengths(poses) - subject_lengths(s)).abs().amax(1) for s in amass.TRAINED])
+    off = torch.stack([(bone_lengths(poses) - subject_lengths(s)).abs().amax(1) for s in library.TRAINED])
     assert off.amin(0).max() < 1e-3 and off.argmin(0).unique().tolist() == [*range(5)]
     assert torch.equal(poses, amass.library(root, 200, report=None)) and torch.equal(poses[:15], amass.library(root, 15, report=None))
     assert not torch.equal(poses, amass.library(root, 200, seed=1, report=None))
@@ -97,7 +97,7 @@ def test_real_cmu():
     told = []
     poses = cmu.library(CMU, 2000, report=told.append)
     assert (told[0].files, told[0].frames) == (28, 77754) and round(told[0].hours, 2) == 0.18 and not told[0].left_out
-    assert (amass.facing(poses.numpy()) > 0).mean() > 0.97
+    assert (human36m.facing(poses.numpy()) > 0).mean() > 0.97
 
 @pytest.mark.skipif(not CMU.is_dir(), reason="no CMU trials in ../shared/data/cmu")
 @pytest.mark.parametrize("fps", [10, 120])

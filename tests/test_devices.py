@@ -15,7 +15,8 @@ from xvae.data.rendered import crop_box
 from xvae.data.renderer import LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, clutter, random_look, render, studio
 from xvae.experiments import SMOKE
 from xvae.metrics import auc3d
-from xvae.tasks.pose import PoseModel, fake_batch, network_target, pose_extra, pose_metrics, pose_pairs, predict, train_model
+from xvae.task import train_model
+from xvae.tasks.pose import PoseModel, fake_batch, network_target, pose_extra, pose_metrics, pose_pairs, predict
 from xvae.training import adam, joint_loss, target_loss, tensor_targets, update
 
 @pytest.fixture

@@ -11,7 +11,7 @@ __all__ = ['LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER',
            'run_name', 'computed']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
-import ast, csv, json, platform, re, shutil, subprocess, tempfile, time
+import ast, csv, json, platform, re, shutil, subprocess, sys, tempfile, time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -115,9 +115,7 @@ def check_parameters(
     cells:list|None=None, # sources of the cells that have run; None = what IPython remembers
 )->None:
     "Refuse a parameter that the notebooks do not have: papermill puts what it is given into a cell that begins with `# Parameters`"
-    if cells is None:
-        from IPython import get_ipython
-        cells = get_ipython().user_ns["In"]
+    if cells is None: cells = sys.modules["IPython"].get_ipython().user_ns["In"] # a notebook has it
     injected = [ast.parse(cell) for cell in cells if cell.startswith("# Parameters\n")]
     names = {target.id for tree in injected for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
     if unknown := names - set(PARAMETERS): raise ValueError(

@@ -1099,7 +1099,7 @@ def pictures(
     for name, (picture, persons) in cases.items():
         Image.fromarray(picture).save(folder/name, **({"quality": 95} if name.endswith("jpg") else {}))
         if persons is not None: (folder/f"{Path(name).stem}_keypoints.json").write_text(openpose(persons, name == "clara.png"))
-        rows[name] = dict(picture=picture) | _people(people or [])
+        rows[name] = dict(picture=picture) | _people(persons or [])
     (folder/"masks").mkdir()
     Image.fromarray(255 * masks[0].astype(np.uint8)).save(folder/"masks/anna.png")
     rows["anna.jpg"]["mask"] = masks[0]
