@@ -21,7 +21,7 @@ import argparse, sys, textwrap, warnings
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-from . import amass, cmu, human36m, pictures, pose2d, shoev2
+from . import amass, cmu, human36m, mocap, pictures, pose2d, shoev2
 from .human36m import FRAMES
 from .prepared import needs
 from .skeletons import JOINTS, SUBJECTS, bone_lengths, subject_lengths
@@ -494,7 +494,7 @@ def posture_findings(
     share = lambda yes: float(np.asarray(yes, float).mean())
     yield within("heads above the pelvis", share(joints[:, 10, 2] > joints[:, 0, 2]), 0.7, 1, "", wrong)
     yield within("faces ahead of the body", share(human36m.facing(joints.numpy()) > 0), 0.7, 1, "", wrong)
-    odd = [why for why in map(cmu.odd_body, clips) if why]
+    odd = [why for why in map(mocap.odd_body, clips) if why]
     yield Finding("recordings with odd bodies", "few", "; ".join([f"{len(odd)} of {len(clips)}", *odd[:1]]), None if odd else True)
 
 # %% ../../nbs/26_check.ipynb #f3d1df23
