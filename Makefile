@@ -54,6 +54,7 @@ export: setup
 	$(bin)/nbdev_clean
 	$(bin)/nbdev_clean --fname reproduce
 	$(bin)/nbdev_export
+	cp results/found.json xvae/found.json
 
 clean:
 	rm -rf .venv _runs build *.egg-info

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['UNPAIRED', 'DETACHED', 'FAMILIES', 'FAMILY_NAMES', 'SAME', 'TIMES', 'FAMILY_LEVELS', 'TRIED', 'ON_BLACK', 'LARGE',
            'regime', 'bounds', 'flat', 'of_people', 'judge_of', 'swaps_of', 'rulers_of', 'prices', 'grid', 'others',
-           'error_frame', 'lowest', 'levers', 'swap_rows', 'swap_frame', 'best', 'one_setting', 'swap_table', 'found',
-           'compared', 'large']
+           'error_frame', 'lowest', 'levers', 'swap_rows', 'swap_frame', 'best', 'one_setting', 'settings_found',
+           'swap_table', 'regimes_found', 'found', 'compared', 'large']
 
 # %% ../nbs/57_regimes.ipynb #4870476f
 import json
@@ -218,6 +218,15 @@ def one_setting(
     ranked = pa.merge(held, "left", ["method", *by]).sort_values(["held", "value"], ascending=[False, True], kind="stable")
     return {m: dict(sigma_2d=its.sigma_2d.iloc[0], lr=its.lr.iloc[0]) for m, its in ranked.groupby("method")}
 
+# %% ../nbs/57_regimes.ipynb #5f0d1a01
+def settings_found(
+    regimes:dict, # from `best` and `lowest`: {arm: {part of the pairs: {setting: value}}}
+    chosen:dict, # from `one_setting`: {method: {setting: value}}
+)->dict: # {method: {setting: value}}
+    "What both searches found, with all pairs, for each method: the file `found.json`"
+    ours, alone = regimes["paper"]["1.0"], regimes["supervised_only"]["1.0"]
+    return {m: (ours if m == "ours" else alone if m == "supervised_only" else {}) | its for m, its in chosen.items()}
+
 # %% ../nbs/57_regimes.ipynb #331b0426
 def swap_table(
     frame:pd.DataFrame, # from `swap_frame`
@@ -235,14 +244,18 @@ def swap_table(
         "Bounds": [f"{h:.3g} of {o:.0f}" for h, o in zip(f.held, f.of)], "Seeds": f.seeds})
 
 # %% ../nbs/57_regimes.ipynb #d292b53b
+def regimes_found()->dict: # {arm: {part of the pairs: {setting: value}}}
+    "What search_swaps.ipynb has written"
+    path = project_root() / "results" / "regimes.json"
+    try: return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError: raise FileNotFoundError(f"{path}: not there; run reproduce/search_swaps.ipynb, which writes it") from None
+
 def found(
     family:str, # one of FAMILIES
     fraction:float=1.0, # part of the pairs
 )->Arm:
     "The arm of a family with the settings that the search found"
-    path = project_root() / "results" / "regimes.json"
-    try: all_ = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError: raise FileNotFoundError(f"{path}: not there; run reproduce/search_swaps.ipynb, which writes it") from None
+    all_ = regimes_found()
     if str(fraction) not in all_.get(family, {}): raise ValueError(f"{family!r} with {fraction:.0%} of the pairs was not searched: expected one of "
         + ", ".join(f"{name!r} with {float(f):.0%}" for name, its in all_.items() if name in FAMILIES for f in its))
     return regime(family, fraction, **all_[family][str(fraction)])
