@@ -46,7 +46,7 @@ def python(code, **kwargs):
 
 def test_wheel_holds_the_package_alone(wheel):
     inside = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
-    assert inside == {str(p.relative_to(ROOT)) for p in MODULES} | {"xvae/py.typed"}
+    assert inside == {str(p.relative_to(ROOT)) for p in MODULES} | {"xvae/found.json", "xvae/py.typed"}
 
 def test_face():
     "The names that a user needs for her own modalities, from the package itself, each with its documentation"

@@ -17,8 +17,28 @@ from .models import CrossModalVAE, SourceVAE, TargetVAE
 from .networks import ConvDecoder, ResNetEncoder, mlp
 
 # %% ../nbs/09_face.ipynb #d614af65
-from .training import Batch, Best, loader_pairs, loader_targets, target_steps, tensor_pairs, tensor_targets, train, validated
+from .training import Batch, Best, loader_pairs, loader_targets, target_steps, tensor_pairs, tensor_targets, train
+from .training import validated
 
 # %% ../nbs/09_face.ipynb #2b994f7f
-_all_ = ["CrossModalVAE", "SourceVAE", "TargetVAE", "Weights", "Gaussian", "Bernoulli", "Categorical", "ResNetEncoder", "ConvDecoder", "mlp",
-         "train", "target_steps", "Batch", "tensor_pairs", "tensor_targets", "loader_pairs", "loader_targets", "validated", "Best"]
+_all_ = [
+    "CrossModalVAE",
+    "SourceVAE",
+    "TargetVAE",
+    "Weights",
+    "Gaussian",
+    "Bernoulli",
+    "Categorical",
+    "ResNetEncoder",
+    "ConvDecoder",
+    "mlp",
+    "train",
+    "target_steps",
+    "Batch",
+    "tensor_pairs",
+    "tensor_targets",
+    "loader_pairs",
+    "loader_targets",
+    "validated",
+    "Best",
+]

@@ -32,21 +32,37 @@ class Arm:
 
     def run(self, j:Job, seed:int)->Run:
         "The run of this arm with a seed, planned: data of that seed, what a search found for the method, and the changes"
-        changes = {k: v.of(getattr(j.settings, k)) if isinstance(v, Times) else v for k, v in self.changes} | (dict(pair_subjects=self.subjects) if self.subjects else {})
+        changes = {k: v.of(getattr(j.settings, k)) if isinstance(v, Times) else v for k, v in self.changes} | (
+            dict(pair_subjects=self.subjects) if self.subjects else {}
+        )
         own = dict(data_seed=DATA_SEEDS * seed) if j.settings.data == "rendered" else {}
         run = plan(self.method, j.settings, seed, self.supervision, **own | found_for(self.method, j) | changes)
-        return run if "library" not in changes or not j.data_root else replace(run, settings=replace(run.settings, data_digest=task_of(run.settings).data_digest(run.settings, j.data_root)))
+        return (
+            run
+            if "library" not in changes or not j.data_root
+            else replace(
+                run,
+                settings=replace(
+                    run.settings, data_digest=task_of(run.settings).data_digest(run.settings, j.data_root)
+                ),
+            )
+        )
 
 # %% ../nbs/52_arms.ipynb #25090cdd
 BOTH = 0.1, 1.0 # part of the pairs: the two levels of Table 1
 LEVELS = [(0.05, (1,)), (0.1, (1,)), (1.0, (1,)), (1.0, (1, 5, 6)), (1.0, ())] # of Fig. 5: part of the pairs, whose
-VALIDATION = (("train_subjects", (1, 5, 6, 7)), ("test_subjects", (8,)), ("validation", True)) # S8 and held-out motion, no test subject
+VALIDATION = (
+    ("train_subjects", (1, 5, 6, 7)),
+    ("test_subjects", (8,)),
+    ("validation", True),
+)  # S8 and held-out motion, no test subject
+
 
 def found_for(
     method:str, # of the task's METHODS, or a baseline
     j:Job, # whose preset
-)->dict: # setting: value
-    "Settings that a method has for itself, found by the search and not the preset's; none at the paper's preset, which keeps its own"
+)->dict:  # setting: value
+    "What the search found for a method and the preset has otherwise; nothing at the paper's preset, which keeps its own"
     return {} if as_paper(j.preset) else {k: v for k, v in FOUND.get(method, {}).items() if v != getattr(LAPTOP, k)}
 
 TRIED = (0.03, 0.004), (0.02, 0.004), (0.015, 0.004), (0.03, 0.002) # sigma of the 2D loss, peak learning rate
@@ -89,15 +105,34 @@ def fig5_arms(
     return [Arm(m, *level) for level in fig5_levels(preset) for m in ("supervised_only", *control(level), "ours")]
 
 # %% ../nbs/52_arms.ipynb #49dadd59
-WHY = {"as in Table 1": (), "a tenth of the pictures with 2D joints": (("n_wild", Times(0.1)),), "four times the unpaired poses": (("n_library", Times(4)),),
-    "3 target steps to a joint step, not 10": (("m_most", 3),), "no unpaired poses": (("m_most", 0),), "no VAE of poses": (("vae_y", 0.0),),
-    "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0)), "one price of z_s all along": (("price_s_start", None),)}
-SIZES = {1: (1, 4), 4: (4, 8)} # times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
-CROSSED = [Arm(m, *level) for level, methods in (((0.1,), ("supervised_only", "without_cross", "ours")), ((1.0, (1,)), ("supervised_only", "ours"))) for m in methods]
+WHY = {
+    "as in Table 1": (),
+    "a tenth of the pictures with 2D joints": (("n_wild", Times(0.1)),),
+    "four times the unpaired poses": (("n_library", Times(4)),),
+    "3 target steps to a joint step, not 10": (("m_most", 3),),
+    "no unpaired poses": (("m_most", 0),),
+    "no VAE of poses": (("vae_y", 0.0),),
+    "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0)),
+    "one price of z_s all along": (("price_s_start", None),),
+}
+SIZES = {
+    1: (1, 4),
+    4: (4, 8),
+}  # times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
+CROSSED = [
+    Arm(m, *level)
+    for level, methods in (
+        ((0.1,), ("supervised_only", "without_cross", "ours")),
+        ((1.0, (1,)), ("supervised_only", "ours")),
+    )
+    for m in methods
+]
 
 FEW = (0.1, ()), (1.0, (1,)) # part of the pairs, whose: where unpaired poses should bring most
 
-def with_library(level, kind)->Arm: return Arm("ours", *level, changes=(("library", kind),)) # one of FEW, one of LIBRARIES
+def with_library(level, kind) -> Arm:
+    return Arm("ours", *level, changes=(("library", kind),))  # one of FEW, one of LIBRARIES
+
 
 def longer(
     k:float, # times the preset's steps
@@ -114,29 +149,75 @@ def on_data(
 
 # %% ../nbs/52_arms.ipynb #9120134d
 ARMS = dict(
-    table1=[Arm("mean_pose", f) for f in BOTH] + [Arm(m, f) for m in ("chen_ramanan", "martinez", "supervised_only", "ours") for f in BOTH],
+    table1=[Arm("mean_pose", f) for f in BOTH]
+    + [Arm(m, f) for m in ("chen_ramanan", "martinez", "supervised_only", "ours") for f in BOTH],
     table2=[Arm(m, f) for f in BOTH for m in ("without_cross", "ours")],
     table3=[Arm(m, 1.0, (1,)) for m in ("supervised_only", "paired_steps", "ours")],
     fig5=fig5_arms(),
     libraries=[with_library(level, kind) for level in FEW for kind in LIBRARIES if kind != "real"],
     real_library=[with_library(level, "real") for level in FEW],
     why=[Arm("ours", 0.1, changes=change) for change in WHY.values()]
-        + [Arm("supervised_only", 0.1, changes=WHY[name]) for name in ("as in Table 1", "a tenth of the pictures with 2D joints")],
-    sizes=[Arm(m, f, changes=(*larger(k), *longer(steps))) for k, its in SIZES.items() for f, steps in zip(BOTH, its) for m in ("supervised_only", "ours")],
+    + [
+        Arm("supervised_only", 0.1, changes=WHY[name])
+        for name in ("as in Table 1", "a tenth of the pictures with 2D joints")
+    ],
+    sizes=[
+        Arm(m, f, changes=(*larger(k), *longer(steps)))
+        for k, its in SIZES.items()
+        for f, steps in zip(BOTH, its)
+        for m in ("supervised_only", "ours")
+    ],
     crossed=[on_data(arm, DATA_SEEDS * i) for arm in CROSSED for i in range(3)],
-    search=[Arm(m, f, changes=(("sigma_2d", sigma), ("lr", lr), *VALIDATION)) for m in ("ours", "supervised_only") for f in BOTH for sigma, lr in TRIED]
-        + [Arm("martinez", f, changes=(("sigma_2d", sigma), *VALIDATION)) for f in BOTH for sigma in (0.03, 0.015)],
-    sketch_lengths=[Arm(m, f, changes=(("steps", Times(k)), ("validation", True))) for m, f, ks in (("ours", 1.0, (1, 2, 4)), ("ours", 0.1, (1, 2)), ("without_td", 0.1, (1, 2))) for k in ks],
-    lengths=[Arm(m, f, changes=(("steps", Times(k)), *VALIDATION)) for m in ("ours", "supervised_only") for f in BOTH for k in LENGTHS[f]],
+    search=[
+        Arm(m, f, changes=(("sigma_2d", sigma), ("lr", lr), *VALIDATION))
+        for m in ("ours", "supervised_only")
+        for f in BOTH
+        for sigma, lr in TRIED
+    ]
+    + [Arm("martinez", f, changes=(("sigma_2d", sigma), *VALIDATION)) for f in BOTH for sigma in (0.03, 0.015)],
+    sketch_lengths=[
+        Arm(m, f, changes=(("steps", Times(k)), ("validation", True)))
+        for m, f, ks in (("ours", 1.0, (1, 2, 4)), ("ours", 0.1, (1, 2)), ("without_td", 0.1, (1, 2)))
+        for k in ks
+    ],
+    lengths=[
+        Arm(m, f, changes=(("steps", Times(k)), *VALIDATION))
+        for m in ("ours", "supervised_only")
+        for f in BOTH
+        for k in LENGTHS[f]
+    ],
     fig4=[Arm("ours")],
     fig6=[Arm("ours"), Arm("without_cross"), Arm("autoencoder")],
-    fig2=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("without_td", 0.3), Arm("ours", 0.3), Arm("ours", 1.0)],
+    fig2=[
+        Arm("without_td", 0.1),
+        Arm("paired_steps", 0.1),
+        Arm("ours", 0.1),
+        Arm("without_td", 0.3),
+        Arm("ours", 0.3),
+        Arm("ours", 1.0),
+    ],
     fig3=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("ours", 1.0)],
-    floors=[Arm("mean_sketch"), Arm("nearest_photo"), Arm("human")])
+    floors=[Arm("mean_sketch"), Arm("nearest_photo"), Arm("human")],
+)
 
-NOTEBOOKS = {name: ("sketch" if name in ("fig2", "fig3") else "pose", [arm for group in groups for arm in ARMS[group]]) for name, groups in dict(
-    table1=["table1"], fig2=["fig2", "floors"], fig3=["fig3"], table3=["table3"], fig4=["fig4"], fig6=["fig6"], fig5=["fig5"],
-    table2=["table2"], why=["why", "sizes", "libraries", "crossed"], swaps=[], map=[], claims=[]).items()} # in the order in which `make reproduce` runs them: task, arms
+NOTEBOOKS = {
+    name: ("sketch" if name in ("fig2", "fig3") else "pose", [arm for group in groups for arm in ARMS[group]])
+    for name, groups in dict(
+        table1=["table1"],
+        fig2=["fig2", "floors"],
+        fig3=["fig3"],
+        table3=["table3"],
+        fig4=["fig4"],
+        fig6=["fig6"],
+        fig5=["fig5"],
+        table2=["table2"],
+        why=["why", "sizes", "libraries", "crossed"],
+        swaps=[],
+        map=[],
+        claims=[],
+    ).items()
+}  # in the order in which `make reproduce` runs them: task, arms
+
 
 def notebook_arms(
     name:str, # of a notebook in reproduce/

@@ -101,7 +101,15 @@ def plot_verdicts(
         ax.plot([r.low, r.high], [y, y], color=COLOURS.get(r.verdict, "k"), lw=2)
         ax.plot(r.effect, y, "o", color=COLOURS.get(r.verdict, "k"), ms=4)
         ax.plot(r.paper_effect, y, "D", color="k", mfc="none", ms=4); ax.plot(r.needed, y, "|", color="k", ms=9)
-        ax.text(1.03, y, r.verdict, transform=ax.get_yaxis_transform(), va="center", color=COLOURS.get(r.verdict, "k"), fontsize=7)
+        ax.text(
+            1.03,
+            y,
+            r.verdict,
+            transform=ax.get_yaxis_transform(),
+            va="center",
+            color=COLOURS.get(r.verdict, "k"),
+            fontsize=7,
+        )
     ax.axvline(0, color="0.8", lw=0.8, zorder=0)
     ax.set_yticks(range(len(table)), names); ax.set_ylim(len(table) - 0.5, -0.5)
     ax.tick_params(labelsize=7); ax.set_xlabel(f"effect, {unit}", fontsize=7)
@@ -115,7 +123,11 @@ def seed_values(
     "The values of an arm, without those of runs that have failed"
     subjects = " ".join(f"S{i}" for i in arm.subjects) or "all"
     level = np.isclose(frame.supervision.astype(float), arm.supervision) & (frame.subjects == subjects)
-    return sound(frame[level & (frame.method == arm.method) & (frame.metric == metric)]).set_index("seed").value.astype(float)
+    return (
+        sound(frame[level & (frame.method == arm.method) & (frame.metric == metric)])
+        .set_index("seed")
+        .value.astype(float)
+    )
 
 # %% ../nbs/55_claims.ipynb #9b2d458d
 def paired(
@@ -140,7 +152,8 @@ def in_words(
     direction = f"{what}: {abs(d):.{digits}f}{unit} {'lower' if d < 0 else 'higher'} {metric}"
     if n < 2: return f"{direction} (one seed: no interval, no verdict)."
     doubt = "" if effect["low"] * effect["high"] > 0 else ", which may be chance"
-    return f"{direction} (mean of {n} seeds, 95 % interval {effect['low']:.{digits}f} to {effect['high']:.{digits}f}{unit}){doubt}."
+    low, high = (f"{effect[k]:.{digits}f}" for k in ("low", "high"))
+    return f"{direction} (mean of {n} seeds, 95 % interval {low} to {high}{unit}){doubt}."
 
 # %% ../nbs/55_claims.ipynb #27d1b853
 def growth(
@@ -183,7 +196,9 @@ def against(
     "How far an arm is from another"
     return lambda frame: difference(read(frame, a, metric), read(frame, b, metric), relative)
 
-def alone(arm:Arm, metric:str, read:Callable=seed_values)->Callable: return lambda frame: read(frame, arm, metric) # (frame) -> value by seed
+def alone(arm: Arm, metric: str, read: Callable = seed_values) -> Callable:
+    return lambda frame: read(frame, arm, metric)  # (frame) -> value by seed
+
 
 def placed(
     arm:Arm,
@@ -233,17 +248,42 @@ def loss_of_a_tenth(frame, arm, metric): # %, by seed
     "What an arm's error is higher with a tenth of the pairs than with all"
     return difference(seed_values(frame, replace(arm, supervision=0.1), metric), seed_values(frame, arm, metric))
 
-C1 = Claim("C1", "A tenth of the pairs does almost as well as all of them", "Table 1", (
-    Part("PA-MPJPE, 10 % of the pairs against all", against(OURS10, OURS, "pa_mpjpe"), both("pa_mpjpe", (OURS10, OURS), (49.7, 49.2)),
-         both("pa_mpjpe", (OURS10, OURS), (60, 50)), paper=(49.7, 49.2), bound=MARGIN),
-    Part("what a tenth loses, ours less than supervision alone", against(OURS, ALONE, "pa_mpjpe", False, loss_of_a_tenth),
-         both("pa_mpjpe", (OURS10, OURS, ALONE10, ALONE), (49.7, 49.2, 60, 50)), both("pa_mpjpe", (OURS10, OURS, ALONE10, ALONE), (60, 50, 60, 50)),
-         "ours", unit="% points")))
+C1 = Claim(
+    "C1",
+    "A tenth of the pairs does almost as well as all of them",
+    "Table 1",
+    (
+        Part(
+            "PA-MPJPE, 10 % of the pairs against all",
+            against(OURS10, OURS, "pa_mpjpe"),
+            both("pa_mpjpe", (OURS10, OURS), (49.7, 49.2)),
+            both("pa_mpjpe", (OURS10, OURS), (60, 50)),
+            paper=(49.7, 49.2),
+            bound=MARGIN,
+        ),
+        Part(
+            "what a tenth loses, ours less than supervision alone",
+            against(OURS, ALONE, "pa_mpjpe", False, loss_of_a_tenth),
+            both("pa_mpjpe", (OURS10, OURS, ALONE10, ALONE), (49.7, 49.2, 60, 50)),
+            both("pa_mpjpe", (OURS10, OURS, ALONE10, ALONE), (60, 50, 60, 50)),
+            "ours",
+            unit="% points",
+        ),
+    ),
+)
 
 # %% ../nbs/55_claims.ipynb #f4c7967a
 def lower(what, a, b, metric, printed, kind="paper", paper=None): # a part of C2 or C3
     "One arm has a lower error than another"
-    return Part(what, against(a, b, metric), both(metric, (a, b), printed), both(metric, (a, b), (printed[1],) * 2), kind, paper=paper)
+    return Part(
+        what,
+        against(a, b, metric),
+        both(metric, (a, b), printed),
+        both(metric, (a, b), (printed[1],) * 2),
+        kind,
+        paper=paper,
+    )
+
 
 MPJPE2, PA2, PA3 = (68.9, 87.4), (49.7, 55.0), (60.6, 76.7) # Tables 2 and 3, with the loss and without
 C2 = Claim("C2", "The cross-modal loss lowers the error", "Table 2", (
@@ -252,35 +292,75 @@ C2 = Claim("C2", "The cross-modal loss lowers the error", "Table 2", (
     lower("MPJPE, by half of the paper's effect", OURS10, WITHOUT10, "mpjpe", MPJPE2, "ours", MPJPE2),
     lower("PA-MPJPE, by half of the paper's effect", OURS10, WITHOUT10, "pa_mpjpe", PA2, "ours", PA2),
     lower("PA-MPJPE, with L_cross against without, all pairs", OURS, WITHOUT, "pa_mpjpe", PA2, "ours")))
-C3 = Claim("C3", "With the pairs of one subject, the full losses beat supervision alone", "Table 3", (
-    lower("PA-MPJPE, full losses against supervision", OURS_S1, ALONE_S1, "pa_mpjpe", PA3, paper=PA3),
-    lower("PA-MPJPE, by half of the paper's effect", OURS_S1, ALONE_S1, "pa_mpjpe", PA3, "ours", PA3),
-    lower("PA-MPJPE, against as many steps without unpaired poses", OURS_S1, replace(OURS_S1, method="paired_steps"), "pa_mpjpe", PA3, "ours")))
+C3 = Claim(
+    "C3",
+    "With the pairs of one subject, the full losses beat supervision alone",
+    "Table 3",
+    (
+        lower("PA-MPJPE, full losses against supervision", OURS_S1, ALONE_S1, "pa_mpjpe", PA3, paper=PA3),
+        lower("PA-MPJPE, by half of the paper's effect", OURS_S1, ALONE_S1, "pa_mpjpe", PA3, "ours", PA3),
+        lower(
+            "PA-MPJPE, against as many steps without unpaired poses",
+            OURS_S1,
+            replace(OURS_S1, method="paired_steps"),
+            "pa_mpjpe",
+            PA3,
+            "ours",
+        ),
+    ),
+)
 
 # %% ../nbs/55_claims.ipynb #ab023227
 SLOWLY = 100 * float((PA3[0] / C1.parts[0].paper[1]) ** (1 / np.log2(5)) - 1) # % a halving
 
 def curve_of(method, metric, growth, all_pairs=50.0)->dict: # values at each level
     "An error that grows by so many per cent with each halving"
-    return {(Arm(method, *level), metric): all_pairs * (1 + growth / 100) ** -np.log2(share(*level)) for level in LEVELS}
+    return {
+        (Arm(method, *level), metric): all_pairs * (1 + growth / 100) ** -np.log2(share(*level)) for level in LEVELS
+    }
+
 
 def in_mm(frame, arm, metric): return growth(frame, arm, metric, relative=False) # by seed
 
 def flatter(name, metric, unit, read): # a part of C4
     "The curve of ours is flatter than that of supervision alone"
     ours, other = curve_of("ours", metric, 4.0), curve_of("supervised_only", metric, 12.0)
-    return Part(f"growth of {name} in {unit}, ours against supervision alone", against(OURS, ALONE, metric, read=read), ours | other,
-        curve_of("ours", metric, 12.0) | other, "ours")
+    return Part(
+        f"growth of {name} in {unit}, ours against supervision alone",
+        against(OURS, ALONE, metric, read=read),
+        ours | other,
+        curve_of("ours", metric, 12.0) | other,
+        "ours",
+    )
 
-C4 = Claim("C4", "The error grows slowly as supervision shrinks", "Fig. 5", (
-    Part("growth of PA-MPJPE", alone(OURS, "pa_mpjpe", growth), curve_of("ours", "pa_mpjpe", 5.0), curve_of("ours", "pa_mpjpe", 20.0), bound=SLOWLY, unit="% a halving"),
-    *(flatter(name, metric, unit, read) for name, metric in (("PA-MPJPE", "pa_mpjpe"), ("MPJPE", "mpjpe")) for unit, read in (("%", growth), ("mm", in_mm)))))
+
+C4 = Claim(
+    "C4",
+    "The error grows slowly as supervision shrinks",
+    "Fig. 5",
+    (
+        Part(
+            "growth of PA-MPJPE",
+            alone(OURS, "pa_mpjpe", growth),
+            curve_of("ours", "pa_mpjpe", 5.0),
+            curve_of("ours", "pa_mpjpe", 20.0),
+            bound=SLOWLY,
+            unit="% a halving",
+        ),
+        *(
+            flatter(name, metric, unit, read)
+            for name, metric in (("PA-MPJPE", "pa_mpjpe"), ("MPJPE", "mpjpe"))
+            for unit, read in (("%", growth), ("mm", in_mm))
+        ),
+    ),
+)
 
 # %% ../nbs/55_claims.ipynb #6d3b6118
 BARE10, STEPS10, HUMAN = Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("human")
 
-def gap_closed(a, b, metric)->Callable: # (frame) -> share by seed
-    "Which share of the gap between arm b and another person's sketch arm a closes; where photos have one sketch each, of the gap to 1"
+def gap_closed(a, b, metric)->Callable:  # (frame) -> share by seed
+    "Which share of the gap between arm b and another person's sketch arm a closes; to 1 where photos have one sketch each"
+
     def closed(frame):
         x, y, top = (seed_values(frame, arm, metric) for arm in (a, b, HUMAN))
         return ((x - y) / ((top.mean() if len(top) else 1.0) - y)).dropna()
@@ -289,21 +369,56 @@ def gap_closed(a, b, metric)->Callable: # (frame) -> share by seed
 def strokes(b, kind, who): # parts of C5
     "Clearer strokes, in better places"
     F = "boundary F 2 px"
-    return (Part(f"sharpness, with TD against {who}", against(OURS10, b, "sharpness"), both("sharpness", (OURS10, b), (0.8, 0.6)), both("sharpness", (OURS10, b), (0.6, 0.6)), kind, side=1),
-        Part(f"share of the gap in boundary F (2 px) that TD closes, from {who}", gap_closed(OURS10, b, F), both(F, (OURS10, b, HUMAN), (0.95, 0.9, 0.95)),
-             both(F, (OURS10, b, HUMAN), (0.9, 0.9, 0.95)), kind, side=1, unit="share", least=0.1))
+    return (
+        Part(
+            f"sharpness, with TD against {who}",
+            against(OURS10, b, "sharpness"),
+            both("sharpness", (OURS10, b), (0.8, 0.6)),
+            both("sharpness", (OURS10, b), (0.6, 0.6)),
+            kind,
+            side=1,
+        ),
+        Part(
+            f"share of the gap in boundary F (2 px) that TD closes, from {who}",
+            gap_closed(OURS10, b, F),
+            both(F, (OURS10, b, HUMAN), (0.95, 0.9, 0.95)),
+            both(F, (OURS10, b, HUMAN), (0.9, 0.9, 0.95)),
+            kind,
+            side=1,
+            unit="share",
+            least=0.1,
+        ),
+    )
 
-C5 = Claim("C5", "Unpaired sketches make translations cleaner and keep the network from over-fitting", "Figs. 2, 3", (
-    *strokes(BARE10, "paper", "without"),
-    Part("ghosting, with TD against without", against(OURS10, BARE10, "ghosting"), both("ghosting", (OURS10, BARE10), (0.2, 0.4)), both("ghosting", (OURS10, BARE10), (0.4, 0.4))),
-    Part("share that 3 training sketches mixed explain, with TD against without", against(OURS10, BARE10, "translated_3"), both("translated_3", (OURS10, BARE10), (0.6, 0.9)),
-         both("translated_3", (OURS10, BARE10), (0.9, 0.9))),
-    *strokes(STEPS10, "ours", "as many steps without")))
+
+C5 = Claim(
+    "C5",
+    "Unpaired sketches make translations cleaner and keep the network from over-fitting",
+    "Figs. 2, 3",
+    (
+        *strokes(BARE10, "paper", "without"),
+        Part(
+            "ghosting, with TD against without",
+            against(OURS10, BARE10, "ghosting"),
+            both("ghosting", (OURS10, BARE10), (0.2, 0.4)),
+            both("ghosting", (OURS10, BARE10), (0.4, 0.4)),
+        ),
+        Part(
+            "share that 3 training sketches mixed explain, with TD against without",
+            against(OURS10, BARE10, "translated_3"),
+            both("translated_3", (OURS10, BARE10), (0.6, 0.9)),
+            both("translated_3", (OURS10, BARE10), (0.9, 0.9)),
+        ),
+        *strokes(STEPS10, "ours", "as many steps without"),
+    ),
+)
 
 # %% ../nbs/55_claims.ipynb #887c5aac
 ALIVE = 0.3 # squared correlation of tint, own reconstruction
 
-def of(who, **values)->dict: return {(OURS, f"{who} {k}"): v for k, v in values.items()} # what the swaps of some people show
+def of(who, **values) -> dict:
+    return {(OURS, f"{who} {k}"): v for k, v in values.items()}  # what the swaps of some people show
+
 
 def swap_ratio(to_a, to_b, own): # of numbers, or of values by seed
     "Where the pose of a swap lies: 0 A's, as well as a reconstruction shows it, 1 B's"
@@ -318,35 +433,129 @@ def swap_parts(who, kind, whom): # parts of C6
     "The pose is A's, the clothes are B's"
     alive = lambda x, own: x.where(own >= ALIVE)
     clothes = dict(tint_own=0.8, tint_a=0.02, tint_b=0.6)
-    return (Part(f"pose of a swap between A's and B's, {whom}", of_swaps(who, swap_ratio, "pose_to_a", "pose_to_b", "pose_own"),
-             of(who, pose_to_a=130.0, pose_to_b=290.0, pose_own=100.0), of(who, pose_to_a=290.0, pose_to_b=100.0, pose_own=100.0), kind, bound=1 / 3, unit="share"),
-        Part(f"tint of B in a swap, of that in the own reconstruction, {whom}", of_swaps(who, lambda b, own: alive(b / own, own), "tint_b", "tint_own"), of(who, **clothes),
-             of(who, tint_own=0.8, tint_a=0.8, tint_b=0.02), kind, side=1, bound=0.5, unit="share"),
-        Part(f"tint of A in a swap, {whom}", of_swaps(who, alive, "tint_a", "tint_own"), of(who, **clothes), of(who, tint_own=0.8, tint_a=0.8, tint_b=0.02), kind, bound=0.1, unit="r²"))
+    return (
+        Part(
+            f"pose of a swap between A's and B's, {whom}",
+            of_swaps(who, swap_ratio, "pose_to_a", "pose_to_b", "pose_own"),
+            of(who, pose_to_a=130.0, pose_to_b=290.0, pose_own=100.0),
+            of(who, pose_to_a=290.0, pose_to_b=100.0, pose_own=100.0),
+            kind,
+            bound=1 / 3,
+            unit="share",
+        ),
+        Part(
+            f"tint of B in a swap, of that in the own reconstruction, {whom}",
+            of_swaps(who, lambda b, own: alive(b / own, own), "tint_b", "tint_own"),
+            of(who, **clothes),
+            of(who, tint_own=0.8, tint_a=0.8, tint_b=0.02),
+            kind,
+            side=1,
+            bound=0.5,
+            unit="share",
+        ),
+        Part(
+            f"tint of A in a swap, {whom}",
+            of_swaps(who, alive, "tint_a", "tint_own"),
+            of(who, **clothes),
+            of(who, tint_own=0.8, tint_a=0.8, tint_b=0.02),
+            kind,
+            bound=0.1,
+            unit="r²",
+        ),
+    )
 
-C6 = Claim("C6", "z_t holds the pose and not the appearance, z_s the appearance and not the pose", "Fig. 6 b", (
-    *swap_parts("test", "paper", "test subjects"),
-    *swap_parts("strangers", "ours", "strangers"),
-    Part("silhouette of a swap, overlap with B's over that with A's, strangers", of_swaps("strangers", lambda a, b, chance: (b - chance) / (a - chance), "iou_a", "iou_b", "iou_chance"),
-        of("strangers", iou_a=0.7, iou_b=0.35, iou_chance=0.33), of("strangers", iou_a=0.5, iou_b=0.5, iou_chance=0.33), "ours", bound=2 / 3, unit="share"),
-    Part("pose that a sample of z_s tells, of that in z_t", of_swaps("test", lambda s, t: s / t, "pose_zs_sample", "pose_zt"), of("test", pose_zs_sample=0.01, pose_zt=0.7),
-        of("test", pose_zs_sample=0.6, pose_zt=0.7), "ours", bound=0.1, unit="share")))
+
+C6 = Claim(
+    "C6",
+    "z_t holds the pose and not the appearance, z_s the appearance and not the pose",
+    "Fig. 6 b",
+    (
+        *swap_parts("test", "paper", "test subjects"),
+        *swap_parts("strangers", "ours", "strangers"),
+        Part(
+            "silhouette of a swap, overlap with B's over that with A's, strangers",
+            of_swaps("strangers", lambda a, b, chance: (b - chance) / (a - chance), "iou_a", "iou_b", "iou_chance"),
+            of("strangers", iou_a=0.7, iou_b=0.35, iou_chance=0.33),
+            of("strangers", iou_a=0.5, iou_b=0.5, iou_chance=0.33),
+            "ours",
+            bound=2 / 3,
+            unit="share",
+        ),
+        Part(
+            "pose that a sample of z_s tells, of that in z_t",
+            of_swaps("test", lambda s, t: s / t, "pose_zs_sample", "pose_zt"),
+            of("test", pose_zs_sample=0.01, pose_zt=0.7),
+            of("test", pose_zs_sample=0.6, pose_zt=0.7),
+            "ours",
+            bound=0.1,
+            unit="share",
+        ),
+    ),
+)
 
 # %% ../nbs/55_claims.ipynb #4371deec
 PLAIN = Arm("autoencoder")
 
-def path(metric, arm=OURS): return placed(arm, f"{metric}_path", f"{metric}_ends", f"{metric}_line") # (frame) -> share by seed
+def path(metric, arm=OURS):
+    return placed(arm, f"{metric}_path", f"{metric}_ends", f"{metric}_line")  # (frame) -> share by seed
 
-def ends(metric, at, arm=OURS)->dict: return {(arm, f"{metric}_{k}"): v for k, v in dict(ends=60.0, line=80.0, path=60 + 20 * at).items()} # a path at 0 to 1
 
-C7 = Claim("C7", "The latent space is smooth: what lies between two codes are natural poses", "Fig. 6 a", (
-    Part("distance to known poses, from the ends to the line of joints", path("nearest"), ends("nearest", 0), ends("nearest", 1), bound=0.5, unit="share"),
-    Part("deviation of bone lengths, from the ends to the line of joints", path("bones"), ends("bones", 0), ends("bones", 1), bound=0.5, unit="share"),
-    Part("poses beyond a joint limit, path against ends", lambda frame: difference(seed_values(frame, OURS, "limits_path"), seed_values(frame, OURS, "limits_ends"), False),
-         {(OURS, "limits_path"): 0.01, (OURS, "limits_ends"): 0.01}, {(OURS, "limits_path"): 0.2, (OURS, "limits_ends"): 0.01}, bound=MARGIN / 100, unit="share"),
-    Part("largest step against mean step", alone(OURS, "step_path"), {(OURS, "step_path"): 1.1}, {(OURS, "step_path"): 8.0}, bound=2.0, unit="times"),
-    Part("distance to known poses, ours against no priors", lambda frame: difference(path("nearest")(frame), path("nearest", PLAIN)(frame), False),
-         ends("nearest", 0) | ends("nearest", 0.8, PLAIN), ends("nearest", 0.8) | ends("nearest", 0.8, PLAIN), "ours", unit="share", least=0.1)))
+def ends(metric, at, arm=OURS) -> dict:
+    return {
+        (arm, f"{metric}_{k}"): v for k, v in dict(ends=60.0, line=80.0, path=60 + 20 * at).items()
+    }  # a path at 0 to 1
+
+
+C7 = Claim(
+    "C7",
+    "The latent space is smooth: what lies between two codes are natural poses",
+    "Fig. 6 a",
+    (
+        Part(
+            "distance to known poses, from the ends to the line of joints",
+            path("nearest"),
+            ends("nearest", 0),
+            ends("nearest", 1),
+            bound=0.5,
+            unit="share",
+        ),
+        Part(
+            "deviation of bone lengths, from the ends to the line of joints",
+            path("bones"),
+            ends("bones", 0),
+            ends("bones", 1),
+            bound=0.5,
+            unit="share",
+        ),
+        Part(
+            "poses beyond a joint limit, path against ends",
+            lambda frame: difference(
+                seed_values(frame, OURS, "limits_path"), seed_values(frame, OURS, "limits_ends"), False
+            ),
+            {(OURS, "limits_path"): 0.01, (OURS, "limits_ends"): 0.01},
+            {(OURS, "limits_path"): 0.2, (OURS, "limits_ends"): 0.01},
+            bound=MARGIN / 100,
+            unit="share",
+        ),
+        Part(
+            "largest step against mean step",
+            alone(OURS, "step_path"),
+            {(OURS, "step_path"): 1.1},
+            {(OURS, "step_path"): 8.0},
+            bound=2.0,
+            unit="times",
+        ),
+        Part(
+            "distance to known poses, ours against no priors",
+            lambda frame: difference(path("nearest")(frame), path("nearest", PLAIN)(frame), False),
+            ends("nearest", 0) | ends("nearest", 0.8, PLAIN),
+            ends("nearest", 0.8) | ends("nearest", 0.8, PLAIN),
+            "ours",
+            unit="share",
+            least=0.1,
+        ),
+    ),
+)
 CLAIMS, KINDS = (C1, C2, C3, C4, C5, C6, C7), ("paper", "ours")
 
 # %% ../nbs/55_claims.ipynb #9e399c2b
@@ -357,15 +566,28 @@ def known_runs(
 )->pd.DataFrame: # tidy numbers
     "Made-up runs whose true values are known"
     draws, name = np.random.default_rng(0), lambda arm: " ".join(f"S{i}" for i in arm.subjects) or "all"
-    rows = [dict(method=arm.method, supervision=arm.supervision, subjects=name(arm), metric=metric, seed=seed, value=value * (1 + scatter * draws.normal()), data="made up", motion="", preset="laptop")
-            for (arm, metric), value in values.items() for seed in range(n)]
+    rows = [
+        dict(
+            method=arm.method,
+            supervision=arm.supervision,
+            subjects=name(arm),
+            metric=metric,
+            seed=seed,
+            value=value * (1 + scatter * draws.normal()),
+            data="made up",
+            motion="",
+            preset="laptop",
+        )
+        for (arm, metric), value in values.items()
+        for seed in range(n)
+    ]
     return pd.DataFrame(rows)
 
 # %% ../nbs/55_claims.ipynb #c60d6737
 KEY = ["data", "motion", "preset", "n_pairs", "method", "supervision", "subjects", "metric", "seed"]
 
 def one_frame(
-    frames, # a tidy frame, or several; where there is no column subjects, all subjects' pairs were used, no n_pairs, the preset's number, no failed, none
+    frames, # a tidy frame, or several; without a column subjects all are meant, without n_pairs the preset's, without failed none
 )->pd.DataFrame: # columns KEY, value and failed
     "All runs, each once"
     frames = [frames] if isinstance(frames, pd.DataFrame) else frames
@@ -374,10 +596,17 @@ def one_frame(
     for f in frames:
         if missing := {*KEY, "value"} - {*usual, *f.columns}: raise ValueError(
             f"no column {', '.join(sorted(missing))}: expected a frame of `xvae.tables.tidy`")
-    frame = pd.concat([f.assign(**{k: f.get(k, v) for k, v in usual.items()}, motion=f.motion.astype(object).fillna("")) for f in frames])
+    frame = pd.concat(
+        [
+            f.assign(**{k: f.get(k, v) for k, v in usual.items()}, motion=f.motion.astype(object).fillna(""))
+            for f in frames
+        ]
+    )
     frame = frame[[*KEY, "value", "failed"]].drop_duplicates(ignore_index=True)
-    if (twice := frame.duplicated(KEY)).any(): raise ValueError(
-        f"two values for {dict(frame.loc[twice.idxmax(), KEY])}: expected one run for each; give frames of the same settings")
+    if (twice := frame.duplicated(KEY)).any():
+        raise ValueError(
+            f"two values for {dict(frame.loc[twice.idxmax(), KEY])}: expected one run for each; give frames of the same settings"
+        )
     return frame
 
 # %% ../nbs/55_claims.ipynb #a24c9e45
@@ -386,9 +615,12 @@ def number_rows(
     numbers:dict, # run_id: {metric: value}
 )->pd.DataFrame: # columns KEY and value, a row for each number
     "Rows for numbers of runs that are in the frame"
-    if unknown := {*numbers} - {*frame.run_id}: raise ValueError(f"numbers of run {', '.join(sorted(unknown))}: not in the frame")
+    if unknown := {*numbers} - {*frame.run_id}:
+        raise ValueError(f"numbers of run {', '.join(sorted(unknown))}: not in the frame")
     known = frame[frame.columns.intersection([*KEY, "failed", "run_id"])].drop_duplicates("run_id").set_index("run_id")
-    return pd.concat([known.loc[[run]].assign(metric=k, value=v) for run, row in numbers.items() for k, v in row.items()])
+    return pd.concat(
+        [known.loc[[run]].assign(metric=k, value=v) for run, row in numbers.items() for k, v in row.items()]
+    )
 
 # %% ../nbs/55_claims.ipynb #cf0a1203
 def comparisons(
@@ -410,12 +642,33 @@ def judge(
     d, bound, size = part.value(frame), part.bound or 0.0, size_that_counts(part)
     lost = len(part.value(frame.assign(failed=False))) - len(d)
     effect, low, high = interval(d)
-    found = verdict(*interval(d, level_for(comparisons(claim, claims))), len(d), part.side, bound, size) if len(d) else "not measured"
-    return dict(claim=claim.id, kind=part.kind, part=part.what, data=data, paper_effect=paper_effect(part), needed=bound + part.side * size,
-                effect=effect, unit=part.unit, low=low, high=high, n_seeds=len(d), n_failed=lost, verdict=found)
+    found = (
+        verdict(*interval(d, level_for(comparisons(claim, claims))), len(d), part.side, bound, size)
+        if len(d)
+        else "not measured"
+    )
+    return dict(
+        claim=claim.id,
+        kind=part.kind,
+        part=part.what,
+        data=data,
+        paper_effect=paper_effect(part),
+        needed=bound + part.side * size,
+        effect=effect,
+        unit=part.unit,
+        low=low,
+        high=high,
+        n_seeds=len(d),
+        n_failed=lost,
+        verdict=found,
+    )
 
 # %% ../nbs/55_claims.ipynb #1aafb0bd
-def data_name(data, motion, preset, n_pairs="")->str: return f"{DATA_NAMES.get((data, motion), data)}{f', {n_pairs:,.0f} pairs' if n_pairs else ''} ({preset})" # as a table shows it
+def data_name(data, motion, preset, n_pairs="") -> str:
+    "As a table shows it"
+    name, pairs = DATA_NAMES.get((data, motion), data), f", {n_pairs:,.0f} pairs" if n_pairs else ""
+    return f"{name}{pairs} ({preset})"
+
 
 def verdicts(
     frames, # tidy frame or frames, as of `xvae.tables.tidy`
@@ -431,7 +684,14 @@ def verdicts(
     return pd.DataFrame(rows)
 
 # %% ../nbs/55_claims.ipynb #e47d56af
-WEAKER = ("reproduced", "direction only", "inconclusive", "not measured", "not reproduced") # each weaker than the one before
+WEAKER = (
+    "reproduced",
+    "direction only",
+    "inconclusive",
+    "not measured",
+    "not reproduced",
+)  # each weaker than the one before
+
 
 def weakest(
     found, # verdicts of the parts of a claim
@@ -466,10 +726,13 @@ def part_in_words(
     return f"{row.part}: {effect} {row.unit} ({sure}{'' if paper == '-' else f'; the paper {paper} {row.unit}'}), {row.verdict}"
 
 # %% ../nbs/55_claims.ipynb #fc48a002
-MEANS = {"reproduced": "holds here",
-         "direction only": "holds here in direction, but the effect is too small to count",
-         "inconclusive": "is neither shown nor refuted here: there are too few seeds for so many comparisons, or they differ too much",
-         "not measured": "was not measured, or not in full", "not reproduced": "does not hold here"}
+MEANS = {
+    "reproduced": "holds here",
+    "direction only": "holds here in direction, but the effect is too small to count",
+    "inconclusive": "is neither shown nor refuted here: there are too few seeds for so many comparisons, or they differ too much",
+    "not measured": "was not measured, or not in full",
+    "not reproduced": "does not hold here",
+}
 ASKS = dict(paper="as the paper says it", ours="our stricter question")
 
 def sentence(
@@ -479,7 +742,8 @@ def sentence(
     "What holds, on what data, how sure"
     first, claim = rows.iloc[0], next(c for c in claims if c.id == rows.claim.iloc[0])
     found = weakest(rows.verdict)
-    head = f"**{claim.id}**, {claim.where}, {ASKS[first.kind]}{f', on {first.data}' if first.data else ''}: **{found}**. {claim.says}. This {MEANS[found]}."
+    asked = ASKS[first.kind] + (f", on {first.data}" if first.data else "")
+    head = f"**{claim.id}**, {claim.where}, {asked}: **{found}**. {claim.says}. This {MEANS[found]}."
     return f"{head} {'; '.join(part_in_words(row) for row in rows.itertuples())}." if first.data else head
 
 # %% ../nbs/55_claims.ipynb #2f37b8f4

@@ -30,22 +30,62 @@ from .training import joint_loss, joint_steps, target_loss, target_steps
 
 # %% ../nbs/50_experiments.ipynb #d8423335
 FOUND = json.loads((Path(xvae.__file__).parent / "found.json").read_text(encoding="utf-8")) # method: {setting: value}
-LAPTOP = PoseSettings(picture="grey+mask", d_t=32, d_s=16, beta_x=0.2, beta_y=0.2, sigma_picture=0.15 / 32, price_s_start=0.15 / 1024, **FOUND["ours"])
+LAPTOP = PoseSettings(
+    picture="grey+mask",
+    d_t=32,
+    d_s=16,
+    beta_x=0.2,
+    beta_y=0.2,
+    sigma_picture=0.15 / 32,
+    price_s_start=0.15 / 1024,
+    **FOUND["ours"],
+)
 SKETCH = SketchSettings()
 SMOKE = replace(LAPTOP, n_pairs=120, n_wild=80, n_test=60, n_library=480, steps=6, batch=8, wild_batch=8,
                 target_batch=16, hidden=32)
 PAPER = PoseSettings(data="human36m", image_size=224, n_pairs=311_997, n_wild=40_000, n_test=8_600, n_library=324_000,
                 encoder="resnet50", decoder_channels=(512, 256, 128, 64), hidden=1024, batch=64, wild_batch=32, lr=1e-4,
                 schedule="constant", steps=0, epochs=50, m_most=None, bf16=True, sigma_picture=1 / 32)
-SKETCH_SMOKE = replace(SKETCH, n_photos=60, image_size=32, decoder_channels=(16, 8, 8), steps=4, batch=8, target_batch=8)
-SKETCH_PAPER = replace(SKETCH, data="shoev2", image_size=256, encoder="resnet18", decoder_channels=(512, 256, 128, 64, 32), batch=64,
-                       target_batch=64, lr=1e-4, schedule="constant", steps=0, epochs=200, m_most=None, bf16=True,
-                       sigma_picture=SKETCH.sigma_x / SKETCH.image_size, sigma_y=SKETCH.sigma_y * 256 / SKETCH.image_size)
+SKETCH_SMOKE = replace(
+    SKETCH, n_photos=60, image_size=32, decoder_channels=(16, 8, 8), steps=4, batch=8, target_batch=8
+)
+SKETCH_PAPER = replace(
+    SKETCH,
+    data="shoev2",
+    image_size=256,
+    encoder="resnet18",
+    decoder_channels=(512, 256, 128, 64, 32),
+    batch=64,
+    target_batch=64,
+    lr=1e-4,
+    schedule="constant",
+    steps=0,
+    epochs=200,
+    m_most=None,
+    bf16=True,
+    sigma_picture=SKETCH.sigma_x / SKETCH.image_size,
+    sigma_y=SKETCH.sigma_y * 256 / SKETCH.image_size,
+)
 
 # %% ../nbs/50_experiments.ipynb #0a12d93f
-PAPER_SMOKE = replace(PAPER, image_size=64, n_pairs=20, n_wild=12, n_test=12, n_library=60, encoder="resnet18", decoder_channels=(16, 16, 8, 8),
-                      hidden=32, batch=2, wild_batch=2, target_batch=4, epochs=2)
-SKETCH_PAPER_SMOKE = replace(SKETCH_PAPER, image_size=64, decoder_channels=(16, 16, 8, 8, 8), batch=2, target_batch=2, epochs=1)
+PAPER_SMOKE = replace(
+    PAPER,
+    image_size=64,
+    n_pairs=20,
+    n_wild=12,
+    n_test=12,
+    n_library=60,
+    encoder="resnet18",
+    decoder_channels=(16, 16, 8, 8),
+    hidden=32,
+    batch=2,
+    wild_batch=2,
+    target_batch=4,
+    epochs=2,
+)
+SKETCH_PAPER_SMOKE = replace(
+    SKETCH_PAPER, image_size=64, decoder_channels=(16, 16, 8, 8, 8), batch=2, target_batch=2, epochs=1
+)
 PRESETS = {POSE.name: dict(smoke=SMOKE, laptop=LAPTOP, paper=PAPER, paper_smoke=PAPER_SMOKE),
            SKETCHES.name: dict(smoke=SKETCH_SMOKE, laptop=SKETCH, paper=SKETCH_PAPER, paper_smoke=SKETCH_PAPER_SMOKE)}
 
@@ -95,7 +135,10 @@ def cost(
     with torch.autograd.graph.saved_tensors_hooks(lambda t: (saved.append(t), t)[1], lambda t: t):
         joint = flops(lambda: joint_loss(model, batch, w, task.extra_loss(s)))
     target = flops(lambda: target_loss(model, batch.y.new_zeros(s.target_batch, *batch.y.shape[1:]), w))
-    parameters, stored = sum(p.numel() for p in model.parameters()), sum(t.numel() for t in {id(t): t for t in saved}.values())
+    parameters, stored = (
+        sum(p.numel() for p in model.parameters()),
+        sum(t.numel() for t in {id(t): t for t in saved}.values()),
+    )
     return dict(parameters=parameters, gflop_per_step=joint / 1e9, gflop_per_target_step=target / 1e9,
                 memory_gb=(16 * parameters + stored * (2 if s.bf16 else 4)) / 1e9, steps=steps, target_steps=steps * m,
                 gpu_hours=steps * (joint + m * target) / tera_flops / 1e12 / 3600)
@@ -115,10 +158,12 @@ PARAMETERS = ("preset", "data", "motion", "data_root", "seeds", "device", "resul
 def check_parameters(
     cells:list|None=None, # sources of the cells that have run; None = what IPython remembers
 )->None:
-    "Refuse a parameter that the notebooks do not have: papermill puts what it is given into a cell that begins with `# Parameters`"
+    "Refuse a parameter that the notebooks do not have; papermill puts what it is given into a cell `# Parameters`"
     if cells is None: cells = sys.modules["IPython"].get_ipython().user_ns["In"] # a notebook has it
     injected = [ast.parse(cell) for cell in cells if cell.startswith("# Parameters\n")]
-    names = {target.id for tree in injected for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+    names = {
+        target.id for tree in injected for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+    }
     if unknown := names - set(PARAMETERS): raise ValueError(
         f"unknown parameter {', '.join(sorted(unknown))}: the notebooks have {', '.join(PARAMETERS)}")
 
@@ -127,12 +172,22 @@ def as_seeds(
     seeds, # 3, [0, 1, 2] or "0,1,2"
 )->list: # of int
     "The seeds that a parameter names"
-    said = seeds.strip("[]() ").split(",") if isinstance(seeds, str) else seeds if isinstance(seeds, (list, tuple)) else [seeds]
+    said = (
+        seeds.strip("[]() ").split(",")
+        if isinstance(seeds, str)
+        else seeds
+        if isinstance(seeds, (list, tuple))
+        else [seeds]
+    )
     try:
         found = [int(s) for s in said]
         if not found or any(float(s) != i or i < 0 for s, i in zip(said, found)): raise ValueError
         return found
-    except (TypeError, ValueError): raise ValueError(f"seeds {seeds!r}: expected a whole number from 0 on, a list of such, or text like 0,1,2") from None
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"seeds {seeds!r}: expected a whole number from 0 on, a list of such, or text like 0,1,2"
+        ) from None
+
 
 def as_path(
     path, # a path, None or "None", which papermill makes of None; a folder called 2026 may come as a number
@@ -142,7 +197,7 @@ def as_path(
 
 # %% ../nbs/50_experiments.ipynb #6a7d424c
 def choose_device(
-    name="auto", # "auto" takes the first accelerator there is; else a torch device such as "cpu", "cuda", "cuda:1", "mps", or the number of an accelerator
+    name="auto", # the first accelerator there is; else a torch device such as "cpu", "cuda:1", "mps", or an accelerator's number
 )->str:
     "A device that is there"
     accelerator = torch.accelerator.current_accelerator(check_available=True)
@@ -158,8 +213,12 @@ def is_ours(
     folder:Path,
 )->bool:
     "Whether a folder is the root of this project"
-    try: return re.search(r"^repo = xvae$", (folder / "settings.ini").read_text(encoding="utf-8"), re.MULTILINE) is not None
-    except (OSError, UnicodeDecodeError): return False
+    try:
+        return (
+            re.search(r"^repo = xvae$", (folder / "settings.ini").read_text(encoding="utf-8"), re.MULTILINE) is not None
+        )
+    except (OSError, UnicodeDecodeError):
+        return False
 
 def project_root()->Path:
     "The folder that holds settings.ini, nbs and results; the working directory if there is none"
@@ -180,14 +239,23 @@ class Job:
     @property
     def folder(self): # of this job's tables and figures
         usual = type(self.settings)()
-        special = [getattr(self.settings, k) for k in ("data", "motion") if getattr(self.settings, k, None) != getattr(usual, k, None)]
+        special = [
+            getattr(self.settings, k)
+            for k in ("data", "motion")
+            if getattr(self.settings, k, None) != getattr(usual, k, None)
+        ]
         return self.results.joinpath(*special)
 
-def job(preset="laptop", data=None, motion="procedural", data_root=None, seeds=0, device="auto", results_dir=None, task="pose")->Job:
+def job(
+    preset="laptop", data=None, motion="procedural", data_root=None, seeds=0, device="auto", results_dir=None, task="pose"
+)->Job:
     "Check a notebook's parameters; the first that is wrong is an error that says what would be right"
     settings = preset_settings(preset, data, motion, as_path(data_root), task)
     results = as_path(results_dir) or project_root() / "results" / (preset if preset != "laptop" else "")
-    return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(results.absolute()))
+    return Job(
+        settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(results.absolute())
+    )
+
 
 def writable(
     folder:Path, # that may not be there yet
@@ -197,7 +265,8 @@ def writable(
     try:
         if not there.is_dir(): raise OSError(f"{there} is a file")
         tempfile.TemporaryFile(dir=there).close()
-    except OSError as e: raise ValueError(f"results_dir {folder}: nothing can be written there ({e}); name another folder") from None
+    except OSError as e:
+        raise ValueError(f"results_dir {folder}: nothing can be written there ({e}); name another folder") from None
     return folder
 
 def own_job(
@@ -210,7 +279,14 @@ def own_job(
 )->Job:
     "What is asked of a task of one's own"
     task_of(settings)
-    return Job(settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(as_path(results_dir).absolute()))
+    return Job(
+        settings,
+        preset,
+        as_seeds(seeds),
+        choose_device(device),
+        as_path(data_root),
+        writable(as_path(results_dir).absolute()),
+    )
 
 # %% ../nbs/50_experiments.ipynb #0fc8b12f
 VERSION = 3
@@ -261,8 +337,17 @@ def environment(
     head = ["git", "-C", str(project_root()), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
-    return dict(xvae=xvae.__version__, commit=commit, python=platform.python_version(),
-        torch=torch.__version__, device=device, processor=name, threads=torch.get_num_threads(), seconds=round(seconds, 1))
+    return dict(
+        xvae=xvae.__version__,
+        commit=commit,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        device=device,
+        processor=name,
+        threads=torch.get_num_threads(),
+        seconds=round(seconds, 1),
+    )
+
 
 def save_run(
     results:Path, # the store is results/runs
@@ -290,8 +375,11 @@ def find_run(
     "The stored run of this id"
     path = Path(results) / "runs" / run.id / "run.json"
     if not path.exists(): return None
-    try: stored = json.loads(path.read_text()); return replace(run, metrics=stored["metrics"], environment=stored["environment"])
-    except (ValueError, KeyError, TypeError) as e: raise ValueError(f"{path}: not a stored run ({e}); delete its folder and it will be done again") from e
+    try:
+        stored = json.loads(path.read_text())
+        return replace(run, metrics=stored["metrics"], environment=stored["environment"])
+    except (ValueError, KeyError, TypeError) as e:
+        raise ValueError(f"{path}: not a stored run ({e}); delete its folder and it will be done again") from e
 
 def read_run(
     path, # a run.json
@@ -311,10 +399,13 @@ def load_model(
 )->torch.nn.Module: # in eval mode, on the CPU
     "The weights that a run left"
     path = Path(results) / "runs" / run.id / "model.safetensors"
-    if not path.exists(): raise FileNotFoundError(f"{path}: no weights (git does not keep them); delete its folder and do the run again")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no weights (git does not keep them); delete its folder and do the run again")
     model = task_of(run.settings).build(run.settings)
-    try: model.load_state_dict(load_file(path))
-    except Exception as e: raise ValueError(f"{path}: not the weights of this run ({e}); delete its folder and do the run again") from e
+    try:
+        model.load_state_dict(load_file(path))
+    except Exception as e:
+        raise ValueError(f"{path}: not the weights of this run ({e}); delete its folder and do the run again") from e
     return model.eval()
 
 # %% ../nbs/50_experiments.ipynb #0f03c542
@@ -374,7 +465,9 @@ def computed(
     numbers, tensors = place / f"{name}.json", place / f"{name}.safetensors"
     def compute():
         if not (place / "model.safetensors").exists(): trained(run, j)
-        made = make(load_model(j.results, run).to(j.device), task_of(run.settings).load_data(run.settings, j.data_root), run)
+        made = make(
+            load_model(j.results, run).to(j.device), task_of(run.settings).load_data(run.settings, j.data_root), run
+        )
         save_tensors(tensors, made[1])
         write_text(numbers, json.dumps({k: round(v, 6) for k, v in made[0].items()}, indent=1) + "\n")
     once(run, lambda: numbers.exists() and tensors.exists(), compute)

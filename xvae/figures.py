@@ -16,11 +16,33 @@ from .tables import LABELS
 
 # %% ../nbs/56_figures.ipynb #d8e79f64
 COLUMN, PAGE = 3.3, 6.9 # inches
-STYLE = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7,
-    "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.2, "lines.markersize": 4,
-    "figure.dpi": 150, "savefig.dpi": 300, "svg.hashsalt": "xvae", "svg.fonttype": "none", "figure.constrained_layout.use": True}
-LOOKS = dict(ours=("#0072B2", "o"), supervised_only=("#D55E00", "s"), paired_steps=("#009E73", "^"), without_td=("#009E73", "^"),
-    without_cross=("#CC79A7", "D"), martinez=("#56B4E9", "v"), chen_ramanan=("#E69F00", "<"))
+STYLE = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "figure.dpi": 150,
+    "savefig.dpi": 300,
+    "svg.hashsalt": "xvae",
+    "svg.fonttype": "none",
+    "figure.constrained_layout.use": True,
+}
+LOOKS = dict(
+    ours=("#0072B2", "o"),
+    supervised_only=("#D55E00", "s"),
+    paired_steps=("#009E73", "^"),
+    without_td=("#009E73", "^"),
+    without_cross=("#CC79A7", "D"),
+    martinez=("#56B4E9", "v"),
+    chen_ramanan=("#E69F00", "<"),
+)
 
 # %% ../nbs/56_figures.ipynb #677d77dd
 def save_figure(
@@ -52,7 +74,8 @@ def grid(
     side = width / len(columns)
     fig, axes = plt.subplots(len(rows), len(columns), figsize=(width, side * len(rows) + 0.25), squeeze=False)
     for ax, picture in zip(axes.flat, (p for row in rows for p in row)):
-        if picture is not None: ax.imshow(picture, cmap="gray", vmin=0, vmax=1 if np.asarray(picture).dtype.kind == "f" else 255)
+        if picture is not None:
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=1 if np.asarray(picture).dtype.kind == "f" else 255)
         ax.set(xticks=[], yticks=[]); ax.spines[:].set_visible(False)
     for ax, name in zip(axes[0], columns): ax.set_title(name)
     for ax, name in zip(axes[:, 0], names or []): ax.set_ylabel(name)

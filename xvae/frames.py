@@ -17,7 +17,7 @@ from .task import task_of
 def table_runs(
     arms:list, # of `Arm`
     j:Job, # settings, seeds, store
-    kept:str="", # what the table computes from the models; a seed that was not asked for needs to have it, so that nothing is trained for it
+    kept:str="", # what the table computes from the models; a seed that was not asked for counts only where it is kept
     seeds:range=range(10), # that are looked for in the store
 )->list: # of done `Run`s
     "The runs behind a table, each once: those asked for, done now if need be, and those that the store has besides"
@@ -30,9 +30,12 @@ def stored_like(
     arms:list, # of `Arm` that read the user's own files
     j:Job, # whose store
     seeds:range=range(10), # that are looked for
-)->list: # of done `Run`s
+)->list:  # of done `Run`s
     "Stored runs of arms whose files are not at hand, so that nobody can tell their digest: those that are the same but for it"
-    asked = {replace(run, settings=replace(run.settings, data_digest="")).id for run in (arm.run(j, seed) for seed in seeds for arm in arms)}
+    asked = {
+        replace(run, settings=replace(run.settings, data_digest="")).id
+        for run in (arm.run(j, seed) for seed in seeds for arm in arms)
+    }
     stored = (read_run(path) for path in sorted((j.results / "runs").glob("*/run.json")))
     return [run for run in stored if replace(run, settings=replace(run.settings, data_digest="")).id in asked]
 
@@ -55,11 +58,18 @@ def failed(
     "The runs that failed in training, by the loss of their own pairs"
     place = j.results / "runs"
     trained = {r.id: r for r in runs if (place / r.id / "curves.csv").exists()}
-    arm = pd.Series({k: str((r.method, replace(r.settings, data_seed=0) if hasattr(r.settings, "data_seed") else r.settings)) for k, r in trained.items()}, dtype=object)
+    arm = pd.Series(
+        {
+            k: str((r.method, replace(r.settings, data_seed=0) if hasattr(r.settings, "data_seed") else r.settings))
+            for k, r in trained.items()
+        },
+        dtype=object,
+    )
     loss = pd.Series({k: last_loss(j, k) for k in trained}, dtype=float)
     return set(loss.index[loss > FAILED * loss.groupby(arm).transform("median")])
 
-def sound(frame:pd.DataFrame)->pd.DataFrame: return frame[~frame.failed.eq(True)] if "failed" in frame else frame # the rows of runs that have not failed
+def sound(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[~frame.failed.eq(True)] if "failed" in frame else frame  # the rows of runs that have not failed
 
 # %% ../nbs/53_frames.ipynb #0b0a2bc1
 def tidy(
@@ -69,14 +79,31 @@ def tidy(
 )->pd.DataFrame: # one row per run and metric
     "Long form: method, supervision, subjects, metric, seed, value, unit, failed, data, motion, preset, run_id"
     lost = failed(runs, j)
-    rows = [about(r, settings) | dict(metric=metric, seed=r.seed, value=round(value, 4), unit=task_of(r.settings).units[metric], failed=r.id in lost)
-            | origin(r, j) for r in runs for metric, value in r.metrics.items()]
-    return pd.DataFrame(rows).sort_values(["method", "supervision", "subjects", *settings, "metric", "seed"], kind="stable", ignore_index=True)
+    rows = [
+        about(r, settings)
+        | dict(
+            metric=metric,
+            seed=r.seed,
+            value=round(value, 4),
+            unit=task_of(r.settings).units[metric],
+            failed=r.id in lost,
+        )
+        | origin(r, j)
+        for r in runs
+        for metric, value in r.metrics.items()
+    ]
+    return pd.DataFrame(rows).sort_values(
+        ["method", "supervision", "subjects", *settings, "metric", "seed"], kind="stable", ignore_index=True
+    )
+
 
 def about(r, settings=()):
     "The columns that tell a run's arm"
     subjects = " ".join(f"S{i}" for i in getattr(r.settings, "pair_subjects", ())) or "all"
-    return dict(method=r.method, supervision=getattr(r.settings, "fraction", 1.0), subjects=subjects) | {k: getattr(r.settings, k) for k in settings}
+    return dict(method=r.method, supervision=getattr(r.settings, "fraction", 1.0), subjects=subjects) | {
+        k: getattr(r.settings, k) for k in settings
+    }
+
 
 def origin(r, j):
     "The columns that tell where a number comes from"
@@ -91,7 +118,11 @@ def number_frame(
 )->pd.DataFrame: # as from `tidy`
     "Numbers that were computed from trained models, in long form"
     lost = failed([r for r, _ in made], j)
-    rows = [about(r) | dict(metric=k, seed=r.seed, value=round(v, 4), unit=units[k], failed=r.id in lost) | origin(r, j) for r, numbers in made for k, v in numbers.items()]
+    rows = [
+        about(r) | dict(metric=k, seed=r.seed, value=round(v, 4), unit=units[k], failed=r.id in lost) | origin(r, j)
+        for r, numbers in made
+        for k, v in numbers.items()
+    ]
     return pd.DataFrame(rows)
 
 # %% ../nbs/53_frames.ipynb #3f3b5797

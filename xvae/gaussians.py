@@ -43,7 +43,12 @@ def same_shape(
     out:Tensor, # a decoder's output
 )->None:
     "Refuse what PyTorch would silently broadcast"
-    if x.shape != out.shape: raise ValueError(f"observed {tuple(x.shape)}, decoded {tuple(out.shape)}: expected a decoder whose output has the shape of what was observed")
+    if x.shape != out.shape:
+        raise ValueError(
+            f"observed {tuple(x.shape)}, decoded {tuple(out.shape)}: "
+            "expected a decoder whose output has the shape of what was observed"
+        )
+
 
 def log_likelihood(
     x:Tensor, # (N, ...) what was observed
@@ -58,8 +63,11 @@ def log_likelihood(
 @dataclass(frozen=True)
 class Gaussian:
     "Numbers: the decoder gives their means"
-    sigma:float = 1.0 # standard deviation, in the unit of x
-    def __call__(self, x:Tensor, out:Tensor)->Tensor: return log_likelihood(x, out, self.sigma) # (N, ...) twice -> (N,) nats
+    sigma:float = 1.0  # standard deviation, in the unit of x
+
+    def __call__(self, x: Tensor, out: Tensor) -> Tensor:
+        return log_likelihood(x, out, self.sigma)  # (N, ...) twice -> (N,) nats
+
 
 @dataclass(frozen=True)
 class Bernoulli:

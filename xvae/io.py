@@ -48,7 +48,11 @@ def save_tensors(
     metadata:dict|None=None, # anything that JSON can hold
 )->None:
     "Write a safetensors file"
-    with whole(path) as beside: save_file({k: v.contiguous() for k, v in tensors.items()}, beside, metadata={"json": json.dumps(metadata or {})})
+    with whole(path) as beside:
+        save_file(
+            {k: v.contiguous() for k, v in tensors.items()}, beside, metadata={"json": json.dumps(metadata or {})}
+        )
+
 
 def load_tensors(
     path, # a file that `save_tensors` wrote
@@ -56,7 +60,8 @@ def load_tensors(
     "Read a safetensors file and its metadata; a broken file is an error that names it"
     try:
         with safe_open(path, "pt") as f: return {k: f.get_tensor(k) for k in f.keys()}, json.loads(f.metadata()["json"])
-    except Exception as e: raise ValueError(f"{path}: not a whole safetensors file ({e}); delete it and it will be made again") from e
+    except Exception as e:
+        raise ValueError(f"{path}: not a whole safetensors file ({e}); delete it and it will be made again") from e
 
 # %% ../nbs/08_io.ipynb #b181cd26
 def short_digest(
@@ -138,7 +143,9 @@ def contents(
     known = _known(folder / CONTENTS) if folder else {}
     now = {path: (os.path.abspath(path), [s.st_size, s.st_mtime_ns, s.st_ino]) for path, s in files.items()}
     new = [path for path, (name, facts) in now.items() if known.get(name, [])[:3] != facts]
-    found = {now[p][0]: [*now[p][1], _content(p)] for p in tqdm(new, "reading files", unit="file", delay=5, leave=False)}
+    found = {
+        now[p][0]: [*now[p][1], _content(p)] for p in tqdm(new, "reading files", unit="file", delay=5, leave=False)
+    }
     if found and folder: _remember(folder / CONTENTS, found)
     known |= found
     return {path: known[name][3] for path, (name, _) in now.items()}

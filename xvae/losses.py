@@ -30,8 +30,10 @@ class Weights:
     beta_s:float|None = None # weight of the KL term of z_s, if it has its own; None = beta_x
     unpaired_x:float = 0.0 # weight of Eq. 2 on sources without target: the paper's future work
     detach_t:bool = False # Eq. 2 sends no gradient into z_t
-    cross_s:str = "own" # whose z_s Eq. 4 takes, one of CROSS_S
-    p_x:Callable|None = None # another likelihood of x, such as `Bernoulli()`: (x, decoded) -> (N,) nats; None = Gaussian with sigma_x
+    cross_s:str = "own"  # whose z_s Eq. 4 takes, one of CROSS_S
+    p_x: Callable | None = (
+        None  # another likelihood of x, such as `Bernoulli()`: (x, decoded) -> (N,) nats; None = Gaussian with sigma_x
+    )
     p_y:Callable|None = None # the same of y
 
     def of_x(self, x:Tensor, out:Tensor)->Tensor: return (self.p_x or Gaussian(self.sigma_x))(x, out) # (N,) nats
@@ -40,7 +42,11 @@ class Weights:
     @property
     def beta_of_s(self)->float: return self.beta_x if self.beta_s is None else self.beta_s # what z_s pays
 
-CROSS_S = ("own", "person", "prior") # the picture's, that of another picture of the same person, and as well one of the prior
+CROSS_S = (
+    "own",
+    "person",
+    "prior",
+)  # the picture's, that of another picture of the same person, and as well one of the prior
 
 # %% ../nbs/03_losses.ipynb #47ce1b25
 def vae_x_loss(
@@ -118,11 +124,17 @@ def total_loss(
         u=(own_t[unpaired], e.z_s[unpaired]) if w.unpaired_x and len(x) > n else None,
         p=(e.w_t, torch.randn_like(e.z_s[paired])) if w.cross and w.cross_s == "prior" else None))
     ys = decode_together(model.vae_y.decode, dict(w=(e.w_t,) if w.vae_y else None, z=(e.z_t,)))
-    if w.vae_x: terms |= weigh("vae_x", w.vae_x, vae_x_loss(x[paired], xs["z"], rows(e.q_t, paired), rows(e.q_s, paired), w))
+    if w.vae_x:
+        terms |= weigh("vae_x", w.vae_x, vae_x_loss(x[paired], xs["z"], rows(e.q_t, paired), rows(e.q_s, paired), w))
     if w.vae_y: terms |= weigh("vae_y", w.vae_y, vae_y_loss(y, ys["w"], e.q_w, w))
     if w.cross: terms |= weigh("cross", w.cross, cross_loss(x[paired], xs["w"], e.q_w, rows(e.q_s, other), w))
     if w.sup: terms |= weigh("sup", w.sup, sup_loss(y, ys["z"][paired], rows(e.q_t, paired), w))
-    if "u" in xs: terms |= weigh("unpaired_x", w.unpaired_x, vae_x_loss(x[unpaired], xs["u"], rows(e.q_t, unpaired), rows(e.q_s, unpaired), w))
+    if "u" in xs:
+        terms |= weigh(
+            "unpaired_x",
+            w.unpaired_x,
+            vae_x_loss(x[unpaired], xs["u"], rows(e.q_t, unpaired), rows(e.q_s, unpaired), w),
+        )
     if "p" in xs: terms |= weigh("cross_prior", w.cross, dict(x=-w.of_x(x[paired], xs["p"]).mean()))
     return terms, ys["z"]
 
@@ -141,10 +153,13 @@ def falling(
 # %% ../nbs/03_losses.ipynb #f9bbfa7e
 @dataclass(frozen=True)
 class HasWeights:
-    "Settings of a task that the weights of Eq. 7 come from; `weights` needs the fields of `Weights`, and image_size, in the task's own"
+    "Settings of a task that the weights of Eq. 7 come from; the task's own have the fields of `Weights`, and image_size"
+
     d_t:int|None = None # dimensions of z_t and w_t; None = d_latent
-    d_s:int|None = None # dimensions of z_s; None = d_latent
-    sigma_picture:float|None = None # standard deviation of a pixel's colour, averaged over the picture; None = sigma_x, of one colour of one pixel
+    d_s:int|None = None  # dimensions of z_s; None = d_latent
+    sigma_picture: float | None = (
+        None  # standard deviation of a pixel's colour, averaged over the picture; None = sigma_x, of one colour of one pixel
+    )
     price_s:float|None = None # of a nat of z_s at last, squared colour per pixel; None = beta_x
     price_s_start:float|None = None # at first; None = as at last
     price_s_hold:float = 0.2 # part of the training until which it is as at first
@@ -158,7 +173,8 @@ class HasWeights:
     )->Weights:
         "The weights of Eq. 7 at some point of the training"
         its = {k: getattr(self, k) for k in Weights.__dataclass_fields__ if hasattr(self, k)}
-        if self.cross_s not in CROSS_S: raise ValueError(f"cross_s {self.cross_s!r}: expected one of {', '.join(CROSS_S)}")
+        if self.cross_s not in CROSS_S:
+            raise ValueError(f"cross_s {self.cross_s!r}: expected one of {', '.join(CROSS_S)}")
         if self.sigma_picture is not None: its["sigma_x"] = self.sigma_picture * self.image_size
         if self.price_s is None: return Weights(**its)
         now = falling(done, self.price_s_start or self.price_s, self.price_s, self.price_s_hold, self.price_s_until)

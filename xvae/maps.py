@@ -17,7 +17,9 @@ from .frames import failed, origin, sound, table_runs
 from .tasks.pose_latents import shared_of
 
 # %% ../nbs/58_map.ipynb #2072af7f
-PRICES = tuple(p / 1024 for p in (0.004, 0.016, 0.064, 0.256, 1.024)) # of a nat of z_s at last, squared colour per pixel
+PRICES = tuple(
+    p / 1024 for p in (0.004, 0.016, 0.064, 0.256, 1.024)
+)  # of a nat of z_s at last, squared colour per pixel
 WEIGHTS = 1 / 8, 1.0, 8.0 # of a picture, times the preset's
 PARTS = 0.1, 0.4, 1.0 # of the pairs
 METHODS = "ours", "without_cross"
@@ -29,7 +31,9 @@ def map_arm(
     part:float, # of the pairs
 )->Arm:
     "A point of the map"
-    changes = dict(price_s=price, price_s_start=max(price, LAPTOP.price_s_start), sigma_picture=LAPTOP.sigma_picture / weight ** 0.5)
+    changes = dict(
+        price_s=price, price_s_start=max(price, LAPTOP.price_s_start), sigma_picture=LAPTOP.sigma_picture / weight**0.5
+    )
     return Arm(method, part, changes=tuple(changes.items()))
 
 def map_arms(
@@ -49,19 +53,40 @@ def map_rows(
 )->dict: # a row
     "What a point's run shows"
     method, price, weight, _ = point
-    row = dict(arm=method, people="test", price_s=price, picture_weight=weight, pairs=round(run.settings.fraction * run.settings.n_pairs), seed=run.seed) | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")}
+    row = dict(
+        arm=method,
+        people="test",
+        price_s=price,
+        picture_weight=weight,
+        pairs=round(run.settings.fraction * run.settings.n_pairs),
+        seed=run.seed,
+    ) | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")}
     if method == "supervised_only": return row | origin(run, j)
-    swaps, shared = of_people(computed(run, j, "swaps", swaps_of(j.data_root))[0], "test"), computed(run, j, "shared", shared_of)[0]
+    swaps, shared = (
+        of_people(computed(run, j, "swaps", swaps_of(j.data_root))[0], "test"),
+        computed(run, j, "shared", shared_of)[0],
+    )
     ratio = swap_ratio(swaps["pose_to_a"], swaps["pose_to_b"], swaps["pose_own"])
-    return row | {k: shared[k] for k in ("w2", "top10")} | dict(swap_ratio=ratio) | {k: swaps[k] for k in ("tint_own", "tint_a", "tint_b", "kl_s", "kl_t")} | origin(run, j)
+    return (
+        row
+        | {k: shared[k] for k in ("w2", "top10")}
+        | dict(swap_ratio=ratio)
+        | {k: swaps[k] for k in ("tint_own", "tint_a", "tint_b", "kl_s", "kl_t")}
+        | origin(run, j)
+    )
+
 
 def map_frame(
     arms:dict, # from `map_arms`
     j:Job, # seeds, store
-)->pd.DataFrame: # arm, people, price_s, picture_weight, pairs, seed, mpjpe, pa_mpjpe, w2, top10, swap_ratio, tint_own, tint_a, tint_b, kl_s, kl_t, data, motion, preset, run_id, failed
+)->pd.DataFrame: # the columns of `map_rows`, and failed
     "The map's runs, done now if need be, and what they show"
-    table_runs(list(arms.values()), j) # side by side, what is missing
-    runs = [(point, run) for point, arm in arms.items() for run in table_runs([arm], j, "" if point[0] == "supervised_only" else "shared")]
+    table_runs(list(arms.values()), j)  # side by side, what is missing
+    runs = [
+        (point, run)
+        for point, arm in arms.items()
+        for run in table_runs([arm], j, "" if point[0] == "supervised_only" else "shared")
+    ]
     lost = failed([run for _, run in runs], j)
     return pd.DataFrame([map_rows(point, run, j) | dict(failed=run.id in lost) for point, run in runs]).round(8)
 
@@ -90,23 +115,48 @@ def map_points(
     for point, its in frame[frame.arm != "supervised_only"].groupby(["price_s", "picture_weight", "pairs"]):
         for claim, (values, side, bound, size) in asked_of(pd.concat([its, alone[alone.pairs == point[2]]])).items():
             effect, low, high = interval(values)
-            rows.append((*point, claim, effect, low, high, len(values), verdict(effect, low, high, len(values), side, bound, size)))
-    return pd.DataFrame(rows, columns=["price_s", "picture_weight", "pairs", "claim", "effect", "low", "high", "n_seeds", "verdict"])
+            rows.append(
+                (
+                    *point,
+                    claim,
+                    effect,
+                    low,
+                    high,
+                    len(values),
+                    verdict(effect, low, high, len(values), side, bound, size),
+                )
+            )
+    return pd.DataFrame(
+        rows, columns=["price_s", "picture_weight", "pairs", "claim", "effect", "low", "high", "n_seeds", "verdict"]
+    )
 
 # %% ../nbs/58_map.ipynb #946780da
-SHOWN = {"C2": ("C2: what L_cross changes\nPA-MPJPE, %", -10, 10, "{:+.1f}"), "C3": ("C3: against supervision alone\nPA-MPJPE, %", -10, 10, "{:+.1f}"),
-    "C6, pose": ("C6: whose pose a swap has\n0 A's, 1 B's", 0, 2 / 3, "{:.2f}"), "C6, clothes": ("C6: B's clothes in a swap\nof a reconstruction's own", 1, 0, "{:.2f}")} # claim: name, values of the best and the worst colour, format
+SHOWN = {
+    "C2": ("C2: what L_cross changes\nPA-MPJPE, %", -10, 10, "{:+.1f}"),
+    "C3": ("C3: against supervision alone\nPA-MPJPE, %", -10, 10, "{:+.1f}"),
+    "C6, pose": ("C6: whose pose a swap has\n0 A's, 1 B's", 0, 2 / 3, "{:.2f}"),
+    "C6, clothes": ("C6: B's clothes in a swap\nof a reconstruction's own", 1, 0, "{:.2f}"),
+}  # claim: name, values of the best and the worst colour, format
 FRAMES = {"reproduced": "-", "not reproduced": "", "direction only": "--", "inconclusive": ":"} # line around a point
 
 def draw_panel(ax, points, claim):
     "One claim with one number of pairs: weight over price"
     _, good, bad, form = SHOWN[claim]
     table, words = (points.pivot(index="picture_weight", columns="price_s", values=k) for k in ("effect", "verdict"))
-    ax.imshow(table.values.astype(float), cmap="RdBu_r" if good < bad else "RdBu", vmin=min(good, bad), vmax=max(good, bad), origin="lower", aspect="auto", alpha=0.75)
+    ax.imshow(
+        table.values.astype(float),
+        cmap="RdBu_r" if good < bad else "RdBu",
+        vmin=min(good, bad),
+        vmax=max(good, bad),
+        origin="lower",
+        aspect="auto",
+        alpha=0.75,
+    )
     for (y, x), value in np.ndenumerate(table.values):
         ax.text(x, y, "-" if np.isnan(value) else form.format(value), ha="center", va="center", fontsize=6)
         if line := FRAMES[words.values[y, x]]: ax.add_patch(plt_rectangle(x, y, line))
-    ax.set_xticks(range(table.shape[1]), [f"{1024 * p:g}" for p in table.columns]); ax.set_yticks(range(table.shape[0]), [f"{w:g}" for w in table.index])
+    ax.set_xticks(range(table.shape[1]), [f"{1024 * p:g}" for p in table.columns])
+    ax.set_yticks(range(table.shape[0]), [f"{w:g}" for w in table.index])
     ax.tick_params(length=0, labelsize=6)
 
 def plt_rectangle(x, y, line):
@@ -120,7 +170,9 @@ def map_figure(
     "A row for each claim, a column for each number of pairs"
     import matplotlib.pyplot as plt
     pairs = sorted(points.pairs.unique())
-    fig, axes = plt.subplots(len(SHOWN), len(pairs), figsize=(width, 1.45 * len(SHOWN)), squeeze=False, layout="constrained")
+    fig, axes = plt.subplots(
+        len(SHOWN), len(pairs), figsize=(width, 1.45 * len(SHOWN)), squeeze=False, layout="constrained"
+    )
     for row, (claim, (name, *_)) in zip(axes, SHOWN.items()):
         for ax, n in zip(row, pairs): draw_panel(ax, points[(points.claim == claim) & (points.pairs == n)], claim)
         row[0].set_ylabel(f"{name}\nweight of a picture", fontsize=6.5)

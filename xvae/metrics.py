@@ -14,8 +14,10 @@ from torch import Tensor
 def _numbers(x, name, device=None):
     "`x` as a float tensor, at least float32; an array is copied to `device`, whatever its byte order and strides"
     if not isinstance(x, Tensor):
-        try: x = torch.as_tensor(np.array(x, np.result_type(np.asarray(x), np.float32)), device=device)
-        except (TypeError, ValueError) as e: raise ValueError(f"{name} cannot be read as an array of numbers: {e}") from e
+        try:
+            x = torch.as_tensor(np.array(x, np.result_type(np.asarray(x), np.float32)), device=device)
+        except (TypeError, ValueError) as e:
+            raise ValueError(f"{name} cannot be read as an array of numbers: {e}") from e
     if x.is_complex(): raise ValueError(f"{name} is {x.dtype}: expected real numbers")
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
@@ -32,7 +34,8 @@ def _pair(pred, target):
     pred, target = _poses(pred, "pred", device), _poses(target, "target", device)
     if pred.shape != target.shape:
         raise ValueError(f"pred has shape {tuple(pred.shape)} and target {tuple(target.shape)}: expected the same")
-    if pred.device != target.device: raise ValueError(f"pred is on {pred.device} and target on {target.device}: move one of them")
+    if pred.device != target.device:
+        raise ValueError(f"pred is on {pred.device} and target on {target.device}: move one of them")
     dtype = torch.promote_types(pred.dtype, target.dtype)
     return pred.to(dtype), target.to(dtype)
 
@@ -149,7 +152,7 @@ def _size(x):
 def procrustes_mean(
     poses:Tensor, # (N, J, 3) joints, mm, none of them NaN
     iterations:int=10, # rounds of aligning and averaging
-)->Tensor: # (J, 3) mm, pelvis at 0
+)->Tensor:  # (J, 3) mm, pelvis at 0
     "The pose that is closest to all `poses` up to rotation, translation and scale, of their average size and main direction"
     poses = _poses(poses, "poses")
     mean = poses[0]
@@ -164,7 +167,10 @@ def _scores(errors):
     "`errors` as a float tensor (N,)"
     errors = _numbers(errors, "errors")
     if errors.ndim == 1 and len(errors): return errors
-    raise ValueError(f"errors has shape {tuple(errors.shape)}: expected (N,), a number for each pose, as reduction='none' gives")
+    raise ValueError(
+        f"errors has shape {tuple(errors.shape)}: expected (N,), a number for each pose, as reduction='none' gives"
+    )
+
 
 def frame_mean(
     errors:Tensor, # (N,) a number for each pose, mm

@@ -21,14 +21,21 @@ from .networks import from_recipe
 # %% ../nbs/02_models.ipynb #1e2cddf3
 def same(x): return x
 
-def head(n_features, d): return nn.LazyLinear(2 * d) if n_features is None else nn.Linear(n_features, 2 * d) # features -> mean and raw log-variance
+def head(n_features, d):
+    return (
+        nn.LazyLinear(2 * d) if n_features is None else nn.Linear(n_features, 2 * d)
+    )  # features -> mean and raw log-variance
+
 
 def read(features, *heads): # one posterior for each head
     "Posteriors from an encoder's features"
     if features.dim() != 2: raise ValueError(f"the encoder gives {tuple(features.shape)}: expected (N, n_features)")
     for h in heads:
         if not isinstance(h, nn.LazyLinear) and features.shape[1] != h.in_features:
-            raise ValueError(f"the encoder gives {features.shape[1]} features, and n_features is {h.in_features}: expected the same (n_features=None takes what comes)")
+            raise ValueError(
+                f"the encoder gives {features.shape[1]} features, and n_features is {h.in_features}: "
+                "expected the same (n_features=None takes what comes)"
+            )
     return tuple(posterior(h(features)) for h in heads)
 
 class SourceVAE(nn.Module):
@@ -97,9 +104,11 @@ def in_batches(
     batch:int=256, # rows at a time
 )->Tensor: # (N, ...) on that device
     "Results of all rows"
-    if len({len(x) for x in inputs}) > 1: raise ValueError(f"inputs of {' and '.join(str(len(x)) for x in inputs)} rows: expected as many of each")
+    if len({len(x) for x in inputs}) > 1:
+        raise ValueError(f"inputs of {' and '.join(str(len(x)) for x in inputs)} rows: expected as many of each")
     device = next(model.parameters()).device
-    with at_rest(model): return torch.cat([function(*(x.to(device) for x in rows)) for rows in zip(*(x.split(batch) for x in inputs))])
+    with at_rest(model):
+        return torch.cat([function(*(x.to(device) for x in rows)) for rows in zip(*(x.split(batch) for x in inputs))])
 
 # %% ../nbs/02_models.ipynb #c9f29c8c
 class Drawn(NamedTuple):
@@ -126,7 +135,10 @@ class Translator:
     )->Drawn: # n sources and their targets
         "Pairs decoded from codes of the prior"
         z_t, z_s = (torch.randn(n, head.out_features // 2) for head in (self.vae_x.head_t, self.vae_x.head_s))
-        return Drawn(in_batches(self, self.vae_x.decode, z_t, z_s, batch=batch), in_batches(self, self.vae_y.decode, z_t, batch=batch))
+        return Drawn(
+            in_batches(self, self.vae_x.decode, z_t, z_s, batch=batch),
+            in_batches(self, self.vae_y.decode, z_t, batch=batch),
+        )
 
     def swap(self,
         a:Tensor, # (N, ...) sources of z_t
@@ -134,7 +146,13 @@ class Translator:
         batch:int=256, # rows at a time
     )->Tensor: # (N, ...) sources
         "Sources decoded from the z_t of A and the z_s of B (means)"
-        return in_batches(self, lambda a, b: self.vae_x.decode(self.vae_x.encode(a)[0].mean, self.vae_x.encode(b)[1].mean), a, b, batch=batch)
+        return in_batches(
+            self,
+            lambda a, b: self.vae_x.decode(self.vae_x.encode(a)[0].mean, self.vae_x.encode(b)[1].mean),
+            a,
+            b,
+            batch=batch,
+        )
 
     def interpolate(self,
         a:Tensor, # (N, ...) sources
@@ -143,7 +161,12 @@ class Translator:
     )->Tensor: # (steps, N, ...) targets
         "Targets decoded along the straight lines between the z_t of A and of B (means)"
         z_a, z_b = (in_batches(self, lambda x: self.vae_x.encode(x)[0].mean, x) for x in (a, b))
-        return torch.stack([in_batches(self, self.vae_y.decode, torch.lerp(z_a, z_b, way)) for way in torch.linspace(0, 1, steps).tolist()])
+        return torch.stack(
+            [
+                in_batches(self, self.vae_y.decode, torch.lerp(z_a, z_b, way))
+                for way in torch.linspace(0, 1, steps).tolist()
+            ]
+        )
 
 # %% ../nbs/02_models.ipynb #49723f0d
 def described(net:nn.Module)->dict|None: return getattr(net, "recipe", None) # of a network of ours
@@ -156,9 +179,24 @@ class Saved:
         "Weights, and how the model is made; the file is there whole or not at all"
         x, y = self.vae_x, self.vae_y
         fixed = x.drawn is not same or x.seen is not same
-        about = dict(xvae=1, source=dict(encoder=described(x.encoder), decoder=described(x.decoder), n_features=x.head_t.in_features, d_t=x.head_t.out_features // 2,
-            d_s=x.head_s.out_features // 2, fixed_maps=fixed), target=dict(encoder=described(y.encoder), decoder=described(y.decoder), n_features=y.head.in_features,
-            d_t=y.head.out_features // 2, shape=list(y.shape) if y.shape else None))
+        about = dict(
+            xvae=1,
+            source=dict(
+                encoder=described(x.encoder),
+                decoder=described(x.decoder),
+                n_features=x.head_t.in_features,
+                d_t=x.head_t.out_features // 2,
+                d_s=x.head_s.out_features // 2,
+                fixed_maps=fixed,
+            ),
+            target=dict(
+                encoder=described(y.encoder),
+                decoder=described(y.decoder),
+                n_features=y.head.in_features,
+                d_t=y.head.out_features // 2,
+                shape=list(y.shape) if y.shape else None,
+            ),
+        )
         save_tensors(Path(folder) / "model.safetensors", self.state_dict(), about)
 
     @classmethod
@@ -174,17 +212,30 @@ class Saved:
         shapes = lambda tensors: {k: tuple(v.shape) for k, v in tensors.items()}
         there, here = shapes(tensors), shapes(model.state_dict())
         if wrong := sorted(k for k in there.keys() | here.keys() if there.get(k) != here.get(k)):
-            raise ValueError(f"{path}: the weights of another model: {wrong[0]} is {there.get(wrong[0], 'not there')}, expected {here.get(wrong[0], 'no such weight')}"
-                + f" ({len(wrong)} of {len(there.keys() | here.keys())} differ); give a model with the networks that were saved")
+            raise ValueError(
+                f"{path}: the weights of another model: {wrong[0]} is {there.get(wrong[0], 'not there')}, "
+                f"expected {here.get(wrong[0], 'no such weight')} ({len(wrong)} of {len(there.keys() | here.keys())} differ); "
+                "give a model with the networks that were saved"
+            )
         model.load_state_dict(tensors)
         return model.eval()
 
 def rebuilt(about, path):
     "A model by the recipe that was saved with it"
-    parts = {f"{side}'s {part}": about.get(side, {}).get(part) for side in ("source", "target") for part in ("encoder", "decoder")}
-    if lost := [name for name, recipe in parts.items() if recipe is None]: raise ValueError(f"{path}: no recipe for the {lost[0]}; give model=, built as it was when it was saved")
-    if about["source"]["fixed_maps"]: raise ValueError(f"{path}: the source has fixed maps (drawn, seen), which are code; give model=, built as it was when it was saved")
-    make = lambda kind, its, *names: kind(from_recipe(its["encoder"]), from_recipe(its["decoder"]), **{k: its[k] for k in names})
+    parts = {
+        f"{side}'s {part}": about.get(side, {}).get(part)
+        for side in ("source", "target")
+        for part in ("encoder", "decoder")
+    }
+    if lost := [name for name, recipe in parts.items() if recipe is None]:
+        raise ValueError(f"{path}: no recipe for the {lost[0]}; give model=, built as it was when it was saved")
+    if about["source"]["fixed_maps"]:
+        raise ValueError(
+            f"{path}: the source has fixed maps (drawn, seen), which are code; give model=, built as it was when it was saved"
+        )
+    make = lambda kind, its, *names: kind(
+        from_recipe(its["encoder"]), from_recipe(its["decoder"]), **{k: its[k] for k in names}
+    )
     vae_y = make(TargetVAE, about["target"], "n_features", "d_t")
     vae_y.shape = tuple(about["target"]["shape"]) if about["target"]["shape"] else None
     return CrossModalVAE(make(SourceVAE, about["source"], "n_features", "d_t", "d_s"), vae_y)

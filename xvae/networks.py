@@ -16,11 +16,15 @@ from torchvision.models.resnet import BasicBlock
 class ResNetEncoder(nn.Module):
     "A ResNet of torchvision's blocks without classifier, randomly initialised: images to features"
     def __init__(self,
-        name:str="resnet50", # a ResNet of torchvision (resnet18, resnet34, resnet50, ...), or resnet10-W with W a number of channels
+        name:str="resnet50", # a ResNet of torchvision (resnet18, resnet50, ...), or resnet10-W with W channels
         in_channels:int=3, # channels of the image
     ):
         super().__init__()
-        net = slim_resnet(int(name[9:]), in_channels) if name.startswith("resnet10-") else torchvision_resnet(name, in_channels)
+        net = (
+            slim_resnet(int(name[9:]), in_channels)
+            if name.startswith("resnet10-")
+            else torchvision_resnet(name, in_channels)
+        )
         self.net, self.n_features = net.to(memory_format=torch.channels_last), net.n_features
         self.recipe = dict(network="ResNetEncoder", name=name, in_channels=in_channels)
 
@@ -30,7 +34,8 @@ class ResNetEncoder(nn.Module):
 # %% ../nbs/01_networks.ipynb #eee3fff0
 def torchvision_resnet(name, in_channels):
     names = [n for n in torchvision.models.list_models(torchvision.models) if "resnet" in n]
-    if name not in names: raise ValueError(f"encoder {name!r}: expected resnet10-W, as in resnet10-24, or one of {', '.join(names)}")
+    if name not in names:
+        raise ValueError(f"encoder {name!r}: expected resnet10-W, as in resnet10-24, or one of {', '.join(names)}")
     net = torchvision.models.get_model(name, weights=None)
     if in_channels != 3: net.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
     net.n_features, net.fc = net.fc.in_features, nn.Identity()
@@ -45,7 +50,9 @@ def slim_resnet(width, in_channels):
     return net
 
 def slim_block(c_in, c_out, stride):
-    shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)) if stride > 1 else None
+    shortcut = (
+        nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)) if stride > 1 else None
+    )
     return BasicBlock(c_in, c_out, stride, shortcut)
 
 # %% ../nbs/01_networks.ipynb #a44e9908
@@ -59,12 +66,21 @@ class ConvDecoder(nn.Module):
     ):
         super().__init__()
         base, rest = divmod(size, 2 ** len(channels))
-        if rest: raise ValueError(f"image size {size}: expected a multiple of {2 ** len(channels)}, for {len(channels)} doublings")
-        self.recipe = dict(network="ConvDecoder", n_latent=n_latent, size=size, channels=list(channels), out_channels=out_channels)
+        if rest:
+            raise ValueError(
+                f"image size {size}: expected a multiple of {2 ** len(channels)}, for {len(channels)} doublings"
+            )
+        self.recipe = dict(
+            network="ConvDecoder", n_latent=n_latent, size=size, channels=list(channels), out_channels=out_channels
+        )
         widths = (channels[0], *channels)
         layers = [layer for c_in, c_out in zip(widths, channels) for layer in upsampling_layer(c_in, c_out)]
-        self.first = nn.Sequential(nn.Linear(n_latent, channels[0] * base * base), nn.Unflatten(1, (channels[0], base, base)))
-        self.rest = nn.Sequential(*layers, nn.Conv2d(channels[-1], out_channels, 3, padding=1)).to(memory_format=torch.channels_last)
+        self.first = nn.Sequential(
+            nn.Linear(n_latent, channels[0] * base * base), nn.Unflatten(1, (channels[0], base, base))
+        )
+        self.rest = nn.Sequential(*layers, nn.Conv2d(channels[-1], out_channels, 3, padding=1)).to(
+            memory_format=torch.channels_last
+        )
 
     def forward(self, z:Tensor)->Tensor: # (N, n_latent) -> (N, C, size, size)
         return self.rest(self.first(z).contiguous(memory_format=torch.channels_last))
@@ -81,7 +97,9 @@ def mlp(
 )->nn.Sequential: # (N, ...) -> (N, n_out or hidden)
     "Fully connected, BatchNorm, LeakyReLU, `repeats` times, over the flattened input"
     widths = [n_in] + [hidden] * repeats
-    layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.BatchNorm1d(b), nn.LeakyReLU())]
+    layers = [
+        layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.BatchNorm1d(b), nn.LeakyReLU())
+    ]
     net = nn.Sequential(nn.Flatten(), *layers, *([nn.Linear(hidden, n_out)] if n_out else []))
     net.recipe = dict(network="mlp", n_in=n_in, hidden=hidden, n_out=n_out, repeats=repeats)
     return net
@@ -94,5 +112,6 @@ def from_recipe(
 )->nn.Module: # with random weights
     "The same network again"
     how = dict(recipe)
-    if (name := how.pop("network", None)) not in MADE_BY: raise ValueError(f"network {name!r}: expected one of {', '.join(MADE_BY)}")
+    if (name := how.pop("network", None)) not in MADE_BY:
+        raise ValueError(f"network {name!r}: expected one of {', '.join(MADE_BY)}")
     return MADE_BY[name](**how)

@@ -57,7 +57,8 @@ data_digest | - | - | not a choice: tells which files a run has read
 """)
 
 # %% ../nbs/59_paper_preset.ipynb #9fc46f12
-POSE_CHOICES = choices(r"""
+POSE_CHOICES = (
+    choices(r"""
 data | Human3.6M, with LSP and MPII for 2D joints and the CMU database from AMASS for unpaired poses | 4.2 | as the paper, with whichever of LSP, LSPET and MPII, of AMASS and CMU's own files is there
 motion | - | - | without effect: of rendered people only
 image_size | "scale the images to 224x224 pixels" | 4.2 | as the paper
@@ -88,10 +89,13 @@ augment | no augmentation is named | - | usual for this task; five people in one
 colour_noise | no augmentation is named | - | the laptop's
 picture | Deeplab V3 "to roughly remove the background"; not what takes its place | 4.2 | black, the plainest reading
 epochs | "for 50 epochs" | 4.2 | as the paper: passes over the pairs that a run is given
-""") + BOTH
+""")
+    + BOTH
+)
 
 # %% ../nbs/59_paper_preset.ipynb #fa102e1b
-SKETCH_CHOICES = choices(r"""
+SKETCH_CHOICES = (
+    choices(r"""
 data | "QMUL-Shoe-Chair-V2", 2,000 photos of shoes, 6,648 sketches, split 9 : 1 | 4.1 | as the paper
 subset | - | - | without effect: of OpenMoji only
 image_size | not said | - | the canvas on which the sketches' own coordinates lie
@@ -106,7 +110,9 @@ level | - | - | of the evaluation, which the paper has not; chosen on validation
 batch | "minibatch", no size | Alg. 1 | as for poses
 target_batch | "minibatch", no size | Alg. 1 | as for poses
 epochs | not said for sketches | - | four times those of the pose task, over a set that is fifty times smaller
-""") + BOTH
+""")
+    + BOTH
+)
 
 # %% ../nbs/59_paper_preset.ipynb #762e2562
 def choice_table(
@@ -138,7 +144,10 @@ def priced_levels(
     s=PAPER, # settings of a preset of the pose task
 )->dict: # in words: settings
     "Runs of the levels of Table 1 and Fig. 5, from all pairs to few"
-    runs = {pairs_in_words(Arm("ours", *level)): replace(s, fraction=level[0], pair_subjects=level[1]) for level in [(0.1, ()), *fig5_levels("paper")]}
+    runs = {
+        pairs_in_words(Arm("ours", *level)): replace(s, fraction=level[0], pair_subjects=level[1])
+        for level in [(0.1, ()), *fig5_levels("paper")]
+    }
     return dict(sorted(runs.items(), key=lambda run: -pose.expected_counts(run[1])[0]))
 
 def level_costs(
@@ -152,6 +161,13 @@ def level_costs(
 def level_cost(name, s, step, times):
     (pairs, _), (steps, m) = pose.expected_counts(s), step_counts(s)
     peta = lambda n, gflop: round(n * gflop / 1e6, 1)
-    return {"Pairs": name, "N": f"{pairs:,}", "m": m, "Joint steps": f"{steps:,}", "Target steps": f"{steps * m:,}",
-            "PFLOP, joint": peta(steps, step["gflop_per_step"]), "PFLOP, target": peta(steps * m, step["gflop_per_target_step"]),
-            "Hours": round(run_hours(s, times), 2)}
+    return {
+        "Pairs": name,
+        "N": f"{pairs:,}",
+        "m": m,
+        "Joint steps": f"{steps:,}",
+        "Target steps": f"{steps * m:,}",
+        "PFLOP, joint": peta(steps, step["gflop_per_step"]),
+        "PFLOP, target": peta(steps * m, step["gflop_per_target_step"]),
+        "Hours": round(run_hours(s, times), 2),
+    }

@@ -53,9 +53,13 @@ def bounds(
     clothes:bool=True, # whether people differ in clothes
 )->dict: # name: whether it holds
     "Which bounds the swaps of some people keep"
-    b = dict(pose=n["pose_to_a"] <= n["pose_to_b"] / 2, silhouette=n["iou_a"] - n["iou_chance"] >= max(1.5 * (n["iou_b"] - n["iou_chance"]), 0.1),
-             pose_not_in_z_s=n["pose_zs_sample"] < n["pose_zt"] / 10)
-    if clothes: b |= dict(alive=n["tint_own"] >= 0.5, clothes_of_b=n["tint_b"] >= n["tint_own"] / 2, not_of_a=n["tint_a"] < 0.1)
+    b = dict(
+        pose=n["pose_to_a"] <= n["pose_to_b"] / 2,
+        silhouette=n["iou_a"] - n["iou_chance"] >= max(1.5 * (n["iou_b"] - n["iou_chance"]), 0.1),
+        pose_not_in_z_s=n["pose_zs_sample"] < n["pose_zt"] / 10,
+    )
+    if clothes:
+        b |= dict(alive=n["tint_own"] >= 0.5, clothes_of_b=n["tint_b"] >= n["tint_own"] / 2, not_of_a=n["tint_a"] < 0.1)
     return b
 
 # %% ../nbs/57_regimes.ipynb #555c7b7d
@@ -80,7 +84,10 @@ def swaps_of(
 ): # (model, data, run) -> (numbers, {})
     "What `computed` keeps of the swaps of a run, of test subjects and of strangers"
     def make(model, data, run):
-        judge, people = judge_of(run, data, data_root, model), dict(test=data.test, strangers=load_strangers(run.settings, data_root))
+        judge, people = (
+            judge_of(run, data, data_root, model),
+            dict(test=data.test, strangers=load_strangers(run.settings, data_root)),
+        )
         return flat({who: swap_numbers(model, judge, some) for who, some in people.items() if some is not None}), {}
     return make
 
@@ -94,8 +101,14 @@ def rulers_of(
     return make
 
 # %% ../nbs/57_regimes.ipynb #4cadd789
-TIMES = {"paper": (1, 2, 4, 8), "unpaired sources": (0.25, 0.5, 1, 2, 4), "detached": (1, 2, 4, 8, 16, 32), "same person": (0.5, 1, 2, 4),
-    "prior": (0.5, 1, 2, 4, 8, 16, 32)} # what was tried
+TIMES = {
+    "paper": (1, 2, 4, 8),
+    "unpaired sources": (0.25, 0.5, 1, 2, 4),
+    "detached": (1, 2, 4, 8, 16, 32),
+    "same person": (0.5, 1, 2, 4),
+    "prior": (0.5, 1, 2, 4, 8, 16, 32),
+}  # what was tried
+
 
 def prices(family)->tuple: # of z_s at last
     "What a family is searched over"
@@ -116,11 +129,24 @@ def others(
     fractions:tuple=(1.0, 0.1), # parts of the pairs
 )->dict: # (method, part of the pairs, setting, ...): Arm
     "What is tried for supervision alone and for rivals, on S8"
-    second = dict(supervised_only=("beta_x", (0.05, 0.2)), martinez=("colour_noise", (0.4, 0.15)), chen_ramanan=("colour_noise", (0.4, 0.15)))
-    known = {("supervised_only", 0.1): dict(sigma_2d=0.015), ("supervised_only", 1.0): dict(lr=0.002), ("martinez", 1.0): dict(sigma_2d=0.015)}
+    second = dict(
+        supervised_only=("beta_x", (0.05, 0.2)),
+        martinez=("colour_noise", (0.4, 0.15)),
+        chen_ramanan=("colour_noise", (0.4, 0.15)),
+    )
+    known = {
+        ("supervised_only", 0.1): dict(sigma_2d=0.015),
+        ("supervised_only", 1.0): dict(lr=0.002),
+        ("martinez", 1.0): dict(sigma_2d=0.015),
+    }
     its = lambda m, f, **tried: SAME | dict(beta_x=0.05, d_t=None) | known.get((m, f), {}) | tried | dict(VALIDATION)
-    return {(m, f, picture, v): Arm(m, f, changes=tuple(its(m, f, picture=picture, **{name: v}).items())) for m, (name, values) in second.items()
-            for f in fractions for picture in ("black", "grey+mask") for v in values}
+    return {
+        (m, f, picture, v): Arm(m, f, changes=tuple(its(m, f, picture=picture, **{name: v}).items()))
+        for m, (name, values) in second.items()
+        for f in fractions
+        for picture in ("black", "grey+mask")
+        for v in values
+    }
 
 # %% ../nbs/57_regimes.ipynb #e97a1353
 TRIED = ("picture", "beta_x", "colour_noise")
@@ -132,8 +158,15 @@ def error_frame(
     "Errors of arms without swaps"
     table_runs(list(arms.values()), j)
     runs = [(name[0], run) for name, arm in arms.items() for run in table_runs([arm], j)]
-    return pd.DataFrame([dict(arm=name, supervision=r.settings.fraction, seed=r.seed) | {k: getattr(r.settings, k) for k in TRIED}
-                         | {k: r.metrics[k] for k in ("mpjpe", "pa_mpjpe")} | origin(r, j) for name, r in runs])
+    return pd.DataFrame(
+        [
+            dict(arm=name, supervision=r.settings.fraction, seed=r.seed)
+            | {k: getattr(r.settings, k) for k in TRIED}
+            | {k: r.metrics[k] for k in ("mpjpe", "pa_mpjpe")}
+            | origin(r, j)
+            for name, r in runs
+        ]
+    )
 
 # %% ../nbs/57_regimes.ipynb #37563d78
 def lowest(
@@ -142,10 +175,17 @@ def lowest(
     "What the rule chooses where there are no swaps"
     means = frame.groupby(["arm", "supervision", *TRIED], sort=False).pa_mpjpe.mean().reset_index()
     rows = means.loc[means.groupby(["arm", "supervision"], sort=False).pa_mpjpe.idxmin()]
-    return {arm: {str(r.supervision): {k: getattr(r, k) for k in TRIED} for r in its.itertuples()} for arm, its in rows.groupby("arm", sort=False)}
+    return {
+        arm: {str(r.supervision): {k: getattr(r, k) for k in TRIED} for r in its.itertuples()}
+        for arm, its in rows.groupby("arm", sort=False)
+    }
 
 # %% ../nbs/57_regimes.ipynb #08031328
-ON_BLACK = {k: getattr(PoseSettings, k) for k in ("picture", "d_t", "d_s", "beta_x", "beta_y", "sigma_picture", "price_s", "price_s_start")}
+ON_BLACK = {
+    k: getattr(PoseSettings, k)
+    for k in ("picture", "d_t", "d_s", "beta_x", "beta_y", "sigma_picture", "price_s", "price_s_start")
+}
+
 
 def levers()->dict: # name: Arm
     "What is changed, on S8; those of `detached` have less colour noise"
@@ -156,7 +196,9 @@ def levers()->dict: # name: Arm
         "paper": paper(),
         "paper, less colour noise": paper(colour_noise=0.15),
         "paper, less colour noise, beta_x 1": paper(colour_noise=0.15, beta_x=1.0),
-        "paper, less colour noise, beta_x 1, one price": paper(colour_noise=0.15, beta_x=1.0, price_s=0.03 / 1024, price_s_start=None),
+        "paper, less colour noise, beta_x 1, one price": paper(
+            colour_noise=0.15, beta_x=1.0, price_s=0.03 / 1024, price_s_start=None
+        ),
         "paper, cheaper from the start": paper(price_s_start=0.05 / 1024, price_s=0.008 / 1024),
         "detached": detached(),
         "encoder sees no mask": detached(picture="grey"),
@@ -165,8 +207,11 @@ def levers()->dict: # name: Arm
         "pictures 2.25 times as heavy": detached(sigma_picture=0.1 / 32),
         "gradient of Eq. 2 into z_t": regime("unpaired sources", price_s=0.025 / 1024, colour_noise=0.15),
         "beta 0.05": detached(beta_x=0.05, beta_y=0.05, price_s=0.016 / 1024),
-        "beta 0.05, pictures a quarter as heavy": detached(beta_x=0.05, beta_y=0.05, price_s=0.016 / 1024, sigma_picture=0.3 / 32),
-        "chosen for poses alone, on black": Arm("ours", changes=tuple((SAME | ON_BLACK).items()))}
+        "beta 0.05, pictures a quarter as heavy": detached(
+            beta_x=0.05, beta_y=0.05, price_s=0.016 / 1024, sigma_picture=0.3 / 32
+        ),
+        "chosen for poses alone, on black": Arm("ours", changes=tuple((SAME | ON_BLACK).items())),
+    }
     return {name: replace(arm, changes=(*arm.changes, *VALIDATION)) for name, arm in arms.items()}
 
 # %% ../nbs/57_regimes.ipynb #81baab80
@@ -181,8 +226,13 @@ def swap_rows(
     for who in dict.fromkeys(k.split(" ")[0] for k in numbers):
         its = of_people(numbers, who)
         b = bounds(its, clothes or who == "strangers")
-        rows.append(dict(arm=name, supervision=run.settings.fraction, price_s=run.settings.price_s, people=who, seed=run.seed)
-            | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")} | its | dict(held=sum(b.values()), of=len(b)) | origin(run, j))
+        rows.append(
+            dict(arm=name, supervision=run.settings.fraction, price_s=run.settings.price_s, people=who, seed=run.seed)
+            | {k: run.metrics[k] for k in ("mpjpe", "pa_mpjpe")}
+            | its
+            | dict(held=sum(b.values()), of=len(b))
+            | origin(run, j)
+        )
     return rows
 
 # %% ../nbs/57_regimes.ipynb #9de18aec
@@ -192,8 +242,12 @@ def swap_frame(
     clothes:bool=True, # whether the test subjects are judged by their clothes
 )->pd.DataFrame: # arm, supervision, price_s, people, seed, mpjpe, pa_mpjpe, SWAP_UNITS, held, of, data, motion, preset, run_id
     "What swaps show, of runs that are done now if need be"
-    table_runs(list(arms.values()), j) # side by side, what is missing
-    runs = [(name[0] if isinstance(name, tuple) else name, run) for name, arm in arms.items() for run in table_runs([arm], j, "swaps")]
+    table_runs(list(arms.values()), j)  # side by side, what is missing
+    runs = [
+        (name[0] if isinstance(name, tuple) else name, run)
+        for name, arm in arms.items()
+        for run in table_runs([arm], j, "swaps")
+    ]
     return pd.DataFrame([row for name, run in runs for row in swap_rows(name, run, j, clothes)]).round(10)
 
 # %% ../nbs/57_regimes.ipynb #9a2500ff
@@ -203,8 +257,16 @@ def best(
     "What the rule chooses"
     by = ["arm", "supervision", "price_s"]
     each = frame.groupby(by).agg(held=("held", "mean"), pa_mpjpe=("pa_mpjpe", "mean")).reset_index()
-    first = each.sort_values(["held", "pa_mpjpe"], ascending=[False, True], kind="stable").groupby(["arm", "supervision"], sort=False).first().reset_index()
-    return {arm: {str(r.supervision): dict(price_s=r.price_s) for r in rows.itertuples()} for arm, rows in first.groupby("arm", sort=False)}
+    first = (
+        each.sort_values(["held", "pa_mpjpe"], ascending=[False, True], kind="stable")
+        .groupby(["arm", "supervision"], sort=False)
+        .first()
+        .reset_index()
+    )
+    return {
+        arm: {str(r.supervision): dict(price_s=r.price_s) for r in rows.itertuples()}
+        for arm, rows in first.groupby("arm", sort=False)
+    }
 
 # %% ../nbs/57_regimes.ipynb #a069489b
 def one_setting(
@@ -215,7 +277,9 @@ def one_setting(
     by = ["sigma_2d", "lr"]
     pa = errors[errors.metric == "pa_mpjpe"].groupby(["method", *by]).value.mean().reset_index()
     held = swaps.groupby(by).held.sum().reset_index().assign(method="ours")
-    ranked = pa.merge(held, "left", ["method", *by]).sort_values(["held", "value"], ascending=[False, True], kind="stable")
+    ranked = pa.merge(held, "left", ["method", *by]).sort_values(
+        ["held", "value"], ascending=[False, True], kind="stable"
+    )
     return {m: dict(sigma_2d=its.sigma_2d.iloc[0], lr=its.lr.iloc[0]) for m, its in ranked.groupby("method")}
 
 # %% ../nbs/57_regimes.ipynb #5f0d1a01
@@ -230,25 +294,39 @@ def settings_found(
 # %% ../nbs/57_regimes.ipynb #331b0426
 def swap_table(
     frame:pd.DataFrame, # from `swap_frame`
-)->pd.DataFrame: # to show or to render
-    "A row for an arm, a part of the pairs, a price and a set of people: means over seeds; of two numbers the first is A's, the second B's"
+)->pd.DataFrame:  # to show or to render
+    "A row for an arm, a part of the pairs, a price and some people: means over seeds; of two numbers the first is A's"
     by = ["arm", "supervision", "price_s", "people"]
     g = frame.groupby(by, sort=False, dropna=False)
     f = g.mean(numeric_only=True).reset_index().assign(seeds=g.size().values)
     two = lambda a, b, digits: [f"{x:.{digits}f} / {y:.{digits}f}" for x, y in zip(a, b)]
-    return pd.DataFrame({"Arm": [FAMILY_NAMES.get(a, a) for a in f.arm], "Pairs": [f"{100 * s:.0f} %" for s in f.supervision],
-        "Price (1e-6)": ["" if pd.isna(p) else f"{p * 1e6:.0f}" for p in f.price_s], "People": f.people,
-        "PA-MPJPE (mm)": f.pa_mpjpe.map("{:.1f}".format), "Pose, own (mm)": f.pose_own.map("{:.0f}".format), "Pose (mm)": two(f.pose_to_a, f.pose_to_b, 0),
-        "IoU above chance": two(f.iou_a - f.iou_chance, f.iou_b - f.iou_chance, 2), "Tint, own (r²)": f.tint_own.map("{:.2f}".format),
-        "Tint (r²)": two(f.tint_a, f.tint_b, 2), "Pose in z_s, z_t (R²)": two(f.pose_zs_sample, f.pose_zt, 2),
-        "Bounds": [f"{h:.3g} of {o:.0f}" for h, o in zip(f.held, f.of)], "Seeds": f.seeds})
+    return pd.DataFrame(
+        {
+            "Arm": [FAMILY_NAMES.get(a, a) for a in f.arm],
+            "Pairs": [f"{100 * s:.0f} %" for s in f.supervision],
+            "Price (1e-6)": ["" if pd.isna(p) else f"{p * 1e6:.0f}" for p in f.price_s],
+            "People": f.people,
+            "PA-MPJPE (mm)": f.pa_mpjpe.map("{:.1f}".format),
+            "Pose, own (mm)": f.pose_own.map("{:.0f}".format),
+            "Pose (mm)": two(f.pose_to_a, f.pose_to_b, 0),
+            "IoU above chance": two(f.iou_a - f.iou_chance, f.iou_b - f.iou_chance, 2),
+            "Tint, own (r²)": f.tint_own.map("{:.2f}".format),
+            "Tint (r²)": two(f.tint_a, f.tint_b, 2),
+            "Pose in z_s, z_t (R²)": two(f.pose_zs_sample, f.pose_zt, 2),
+            "Bounds": [f"{h:.3g} of {o:.0f}" for h, o in zip(f.held, f.of)],
+            "Seeds": f.seeds,
+        }
+    )
 
 # %% ../nbs/57_regimes.ipynb #d292b53b
 def regimes_found()->dict: # {arm: {part of the pairs: {setting: value}}}
     "What search_swaps.ipynb has written"
     path = project_root() / "results" / "regimes.json"
-    try: return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError: raise FileNotFoundError(f"{path}: not there; run reproduce/search_swaps.ipynb, which writes it") from None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: not there; run reproduce/search_swaps.ipynb, which writes it") from None
+
 
 def found(
     family:str, # one of FAMILIES
@@ -256,8 +334,11 @@ def found(
 )->Arm:
     "The arm of a family with the settings that the search found"
     all_ = regimes_found()
-    if str(fraction) not in all_.get(family, {}): raise ValueError(f"{family!r} with {fraction:.0%} of the pairs was not searched: expected one of "
-        + ", ".join(f"{name!r} with {float(f):.0%}" for name, its in all_.items() if name in FAMILIES for f in its))
+    if str(fraction) not in all_.get(family, {}):
+        raise ValueError(
+            f"{family!r} with {fraction:.0%} of the pairs was not searched: expected one of "
+            + ", ".join(f"{name!r} with {float(f):.0%}" for name, its in all_.items() if name in FAMILIES for f in its)
+        )
     return regime(family, fraction, **all_[family][str(fraction)])
 
 # %% ../nbs/57_regimes.ipynb #aee731da

@@ -30,7 +30,8 @@ def at_once(
 )->int:
     "How many runs are trained at a time: as many as XVAE_JOBS says, else one a core, or one on an accelerator"
     asked = os.environ.get("XVAE_JOBS") or str(cores() if device == "cpu" else 1)
-    if not (asked.isdecimal() and int(asked)): raise ValueError(f"XVAE_JOBS (JOBS of make) is {asked!r}: expected how many runs to train at a time, 1 or more")
+    if not (asked.isdecimal() and int(asked)):
+        raise ValueError(f"XVAE_JOBS (JOBS of make) is {asked!r}: expected how many runs to train at a time, 1 or more")
     return int(asked)
 
 # %% ../nbs/51_side_by_side.ipynb #03d9bcd4
@@ -102,7 +103,8 @@ def process()->subprocess.Popen:
 def ended(status):
     "Why a process ended that should not have"
     if status >= 0: return f"its process ended with exit status {status}"
-    return f"its process was ended by {signal.Signals(-status).name}, perhaps for want of memory; start again with fewer at a time (JOBS)"
+    name = signal.Signals(-status).name
+    return f"its process was ended by {name}, perhaps for want of memory; start again with fewer at a time (JOBS)"
 
 # %% ../nbs/51_side_by_side.ipynb #99984564
 class Worker:
@@ -111,7 +113,13 @@ class Worker:
         j:Job, # of all its runs
         news:SimpleQueue, # gets (worker, line) for each line of output, and (worker, None) at its end
     ):
-        self.j, self.news, self.process, self.runs, self.at = j, news, None, [], "" # runs: the first is going on, and how far is `at`
+        self.j, self.news, self.process, self.runs, self.at = (
+            j,
+            news,
+            None,
+            [],
+            "",
+        )  # runs: the first is going on, and how far is `at`
 
     def __str__(self): return run_name(self.runs[0]) + self.at
 
@@ -203,10 +211,14 @@ def do_runs(
     "Runs from the store; what it lacks is trained side by side"
     missing = list({run.id: run for run in runs if not find_run(j.results, run)}.values())
     if missing:
-        task_of(missing[0].settings).load_data(missing[0].settings, j.data_root) # if the data is wrong, that is told once and here
+        task_of(missing[0].settings).load_data(
+            missing[0].settings, j.data_root
+        )  # if the data is wrong, that is told once and here
         with progress(len(missing)) if bar is None else nullcontext(bar) as bar:
             bar.total = len(missing)
-            here = [run for run in missing if type(run.settings).__module__ == "__main__"] # no other process knows a task that is defined in a notebook
+            here = [
+                run for run in missing if type(run.settings).__module__ == "__main__"
+            ]  # no other process knows a task that is defined in a notebook
             for run in here: do_run(run, j); bar.update(1)
             failed = train_all(together([run for run in missing if run not in here]), j, jobs or at_once(j.device), bar)
         if failed: raise RuntimeError(f"{len(failed)} of {len(missing)} runs failed, the others are stored: "

@@ -17,14 +17,26 @@ from .io import write_text
 from .tasks.sketch import METHODS
 
 # %% ../nbs/54_tables.ipynb #8650d7d9
-PAPER_TABLE1 = pd.DataFrame([
-    ("AIGNs", "", None, 97.2), ("Chen et al.", "", 69.1, 51.9), ("Martinez et al.", "", 62.9, 47.7), ("Pavlakos et al.", "", 71.9, 51.9),
-    ("Zhou et al.", "", 64.9, None), ("Kundu et al.", "10 %", None, 50.8), ("Ours", "10 %", 68.7, 49.7), ("Ours", "100 %", 68.1, 49.2),
-], columns=["method", "supervision", "mpjpe", "pa_mpjpe"])
+PAPER_TABLE1 = pd.DataFrame(
+    [
+        ("AIGNs", "", None, 97.2),
+        ("Chen et al.", "", 69.1, 51.9),
+        ("Martinez et al.", "", 62.9, 47.7),
+        ("Pavlakos et al.", "", 71.9, 51.9),
+        ("Zhou et al.", "", 64.9, None),
+        ("Kundu et al.", "10 %", None, 50.8),
+        ("Ours", "10 %", 68.7, 49.7),
+        ("Ours", "100 %", 68.1, 49.2),
+    ],
+    columns=["method", "supervision", "mpjpe", "pa_mpjpe"],
+)
 
-PAPER_TABLE2 = pd.DataFrame([("Ours without L_cross", "", 87.4, 55.0), ("Ours", "", 68.9, 49.7)], columns=PAPER_TABLE1.columns)
-PAPER_TABLE3 = pd.DataFrame([("L_sup and the 2D loss", "S1", None, 76.7), ("Ours", "S1", None, 60.6)], columns=PAPER_TABLE1.columns)
-
+PAPER_TABLE2 = pd.DataFrame(
+    [("Ours without L_cross", "", 87.4, 55.0), ("Ours", "", 68.9, 49.7)], columns=PAPER_TABLE1.columns
+)
+PAPER_TABLE3 = pd.DataFrame(
+    [("L_sup and the 2D loss", "S1", None, 76.7), ("Ours", "S1", None, 60.6)], columns=PAPER_TABLE1.columns
+)
 
 # %% ../nbs/54_tables.ipynb #2efebab8
 def mean_std(
@@ -36,12 +48,25 @@ def mean_std(
     return "-" if pd.isna(mean) else f"{mean:.{digits}f}" if pd.isna(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 # %% ../nbs/54_tables.ipynb #24a84f9f
-LABELS = dict(mean_pose="Mean training pose", chen_ramanan="Chen and Ramanan, our build", martinez="Martinez et al., our build",
-    supervised_only="Supervised only", ours="Ours", without_cross="Ours without L_cross", without_unpaired="Ours without unpaired poses",
-    paired_steps="Ours without unpaired poses, as many steps", autoencoder="Ours without KL terms")
-DATA_NAMES = {("rendered", "procedural"): "rendered people", ("rendered", "cmu"): "rendered people, real CMU motion",
-              ("human36m", ""): "the files in human36m", ("drawn_shoes", ""): "drawn shoes", ("openmoji", ""): "OpenMoji",
-              ("shoev2", ""): "the files in shoev2"}
+LABELS = dict(
+    mean_pose="Mean training pose",
+    chen_ramanan="Chen and Ramanan, our build",
+    martinez="Martinez et al., our build",
+    supervised_only="Supervised only",
+    ours="Ours",
+    without_cross="Ours without L_cross",
+    without_unpaired="Ours without unpaired poses",
+    paired_steps="Ours without unpaired poses, as many steps",
+    autoencoder="Ours without KL terms",
+)
+DATA_NAMES = {
+    ("rendered", "procedural"): "rendered people",
+    ("rendered", "cmu"): "rendered people, real CMU motion",
+    ("human36m", ""): "the files in human36m",
+    ("drawn_shoes", ""): "drawn shoes",
+    ("openmoji", ""): "OpenMoji",
+    ("shoev2", ""): "the files in shoev2",
+}
 
 # %% ../nbs/54_tables.ipynb #de4ded84
 def pose_table(
@@ -57,7 +82,10 @@ def pose_table(
     seeds = lambda k: f"{s.at[k, ('mpjpe', 'count')]:.0f}" + (f" and {lost[k]} failed" if k in lost else "")
     cells = lambda k: (*(mean_std(s.at[k, (m, "mean")], s.at[k, (m, "std")]) for m in ("mpjpe", "pa_mpjpe")), seeds(k))
     ours = [(LABELS[a.method], pairs_in_words(a), *cells(key(a)), name) for a in arms if key(a) in s.index]
-    printed = [(r.method, r.supervision, mean_std(r.mpjpe, None), mean_std(r.pa_mpjpe, None), "", "the paper, on Human3.6M") for r in paper.itertuples()]
+    printed = [
+        (r.method, r.supervision, mean_std(r.mpjpe, None), mean_std(r.pa_mpjpe, None), "", "the paper, on Human3.6M")
+        for r in paper.itertuples()
+    ]
     return pd.DataFrame(ours + printed, columns=["Method", "Pairs", "MPJPE (mm)", "PA-MPJPE (mm)", "Seeds", "Measured"])
 
 # %% ../nbs/54_tables.ipynb #e40ef0e4
@@ -70,8 +98,13 @@ def level_table(
     s = summary(frame, ("method", "supervision", "subjects"))
     cell = lambda *arm: mean_std(s.at[arm, (metric, "mean")], s.at[arm, (metric, "std")]) if arm in s.index else ""
     methods = dict.fromkeys(a.method for a in ARMS["fig5"])
-    levels = {pairs_in_words(Arm("ours", *level)): (level[0], " ".join(f"S{i}" for i in level[1]) or "all") for level in fig5_levels(preset)}
-    return pd.DataFrame([dict(Method=LABELS[m]) | {f"{name} (mm)": cell(m, *level) for name, level in levels.items()} for m in methods])
+    levels = {
+        pairs_in_words(Arm("ours", *level)): (level[0], " ".join(f"S{i}" for i in level[1]) or "all")
+        for level in fig5_levels(preset)
+    }
+    return pd.DataFrame(
+        [dict(Method=LABELS[m]) | {f"{name} (mm)": cell(m, *level) for name, level in levels.items()} for m in methods]
+    )
 
 # %% ../nbs/54_tables.ipynb #bc9c0d81
 def setting_table(
@@ -81,8 +114,17 @@ def setting_table(
 )->pd.DataFrame: # a row for each part of the pairs and choice of settings, a column for each method
     "Mean error over the values of settings"
     means = summary(frame, ("supervision", *settings, "method"))[metric]["mean"].unstack()
-    means = means.sort_index(ascending=[True, *(False for _ in settings)]).round(1).astype(object).fillna("-").rename(columns=LABELS).reset_index()
-    return means.assign(supervision=[f"{100 * f:.0f} %" for f in means.supervision]).rename(columns=dict(supervision="Pairs"))
+    means = (
+        means.sort_index(ascending=[True, *(False for _ in settings)])
+        .round(1)
+        .astype(object)
+        .fillna("-")
+        .rename(columns=LABELS)
+        .reset_index()
+    )
+    return means.assign(supervision=[f"{100 * f:.0f} %" for f in means.supervision]).rename(
+        columns=dict(supervision="Pairs")
+    )
 
 # %% ../nbs/54_tables.ipynb #cdb9d111
 def markdown(
@@ -90,7 +132,17 @@ def markdown(
 )->str: # a Markdown table
     "A table as Markdown, every cell as it is"
     line = lambda cells: "| " + " | ".join(str(c) for c in cells) + " |"
-    return "\n".join([line(table.columns), line("---" for _ in table.columns), *(line(row) for row in table.itertuples(index=False))]) + "\n"
+    return (
+        "\n".join(
+            [
+                line(table.columns),
+                line("---" for _ in table.columns),
+                *(line(row) for row in table.itertuples(index=False)),
+            ]
+        )
+        + "\n"
+    )
+
 
 def write_table(
     folder:Path, # results, or a folder in it
@@ -104,14 +156,31 @@ def write_table(
     write_text(folder / f"{name}.md", markdown(table))
 
 # %% ../nbs/54_tables.ipynb #7454c505
-SKETCH_LABELS = dict(mean_sketch="Mean sketch", nearest_photo="Sketch of the nearest photo", human="Another person", without_td="Ours",
-    paired_steps="Ours", ours="Ours")
-SKETCH_MEASURES = {"distance RMSE": "Distance RMSE (px)", "boundary F 1 px": "F, 1 px", "boundary F 2 px": "F, 2 px", "chamfer": "Chamfer (px)",
-    "ink ratio": "Ink", "sharpness": "Sharpness", "ghosting": "Ghosting (px)"}
+SKETCH_LABELS = dict(
+    mean_sketch="Mean sketch",
+    nearest_photo="Sketch of the nearest photo",
+    human="Another person",
+    without_td="Ours",
+    paired_steps="Ours",
+    ours="Ours",
+)
+SKETCH_MEASURES = {
+    "distance RMSE": "Distance RMSE (px)",
+    "boundary F 1 px": "F, 1 px",
+    "boundary F 2 px": "F, 2 px",
+    "chamfer": "Chamfer (px)",
+    "ink ratio": "Ink",
+    "sharpness": "Sharpness",
+    "ghosting": "Ghosting (px)",
+}
+
 
 def has_td(method, supervision):
     "TD: yes, no, or nothing to say"
-    return "" if supervision == 1 else dict(ours="yes", without_td="no", paired_steps="no, as many steps").get(method, "")
+    return (
+        "" if supervision == 1 else dict(ours="yes", without_td="no", paired_steps="no, as many steps").get(method, "")
+    )
+
 
 def fig2_frame(
     frame:pd.DataFrame, # from `tidy`
@@ -119,7 +188,9 @@ def fig2_frame(
     "The numbers behind Fig. 2"
     td = [has_td(*row) for row in zip(frame.method, frame.supervision)]
     out = frame.rename(columns=dict(supervision="ratio")).drop(columns=["subjects", "motion"])
-    return out.assign(td=td)[["method", "ratio", "td", "metric", "seed", "value", "unit", "failed", "data", "preset", "run_id"]]
+    return out.assign(td=td)[
+        ["method", "ratio", "td", "metric", "seed", "value", "unit", "failed", "data", "preset", "run_id"]
+    ]
 
 # %% ../nbs/54_tables.ipynb #398bb778
 def fig2_table(
@@ -129,8 +200,16 @@ def fig2_table(
     s = summary(frame, metrics=tuple(SKETCH_MEASURES))
     cell = lambda arm, k: mean_std(s.at[arm, (k, "mean")], s.at[arm, (k, "std")], 2)
     arms = [(a.method, a.supervision) for a in ARMS["floors"] + ARMS["fig2"] if (a.method, a.supervision) in s.index]
-    rows = [(SKETCH_LABELS[m], f"{f:.0%}".replace("%", " %") if m in METHODS else "", has_td(m, f),
-             *(cell((m, f), k) for k in SKETCH_MEASURES), int(s.at[(m, f), ("distance RMSE", "count")])) for m, f in arms]
+    rows = [
+        (
+            SKETCH_LABELS[m],
+            f"{f:.0%}".replace("%", " %") if m in METHODS else "",
+            has_td(m, f),
+            *(cell((m, f), k) for k in SKETCH_MEASURES),
+            int(s.at[(m, f), ("distance RMSE", "count")]),
+        )
+        for m, f in arms
+    ]
     return pd.DataFrame(rows, columns=["Method", "Photos", "TD", *SKETCH_MEASURES.values(), "Seeds"])
 
 # %% ../nbs/54_tables.ipynb #c27e201b
@@ -140,7 +219,9 @@ def number_table(
 )->pd.DataFrame: # to show or to render
     "Mean and spread of numbers that were computed from trained models"
     values = pd.DataFrame(made).T
-    rows = [(k.replace("_", " "), mean_std(values[k].mean(), values[k].std(), 2), units[k], len(values)) for k in values]
+    rows = [
+        (k.replace("_", " "), mean_std(values[k].mean(), values[k].std(), 2), units[k], len(values)) for k in values
+    ]
     return pd.DataFrame(rows, columns=["Measure", "Value", "Unit", "Seeds"])
 
 # %% ../nbs/54_tables.ipynb #a1e7a4e2
@@ -150,7 +231,10 @@ def fig3_frame(
 )->pd.DataFrame: # method, ratio, td, metric, seed, value, unit, data, preset, run_id
     "The numbers behind Fig. 3"
     units = {k: "share" for _, numbers in made for k in numbers}
-    return fig2_frame(number_frame(made, units, j)).sort_values(["method", "ratio", "metric", "seed"], kind="stable", ignore_index=True)
+    return fig2_frame(number_frame(made, units, j)).sort_values(
+        ["method", "ratio", "metric", "seed"], kind="stable", ignore_index=True
+    )
+
 
 def fig3_table(
     frame:pd.DataFrame, # from `fig3_frame`
@@ -160,7 +244,16 @@ def fig3_table(
     groups = dict(list(frame.groupby(["method", "ratio"])))
     rows = [(f"{SKETCH_LABELS[m]}, {f:.0%} of the photos".replace("%", " %"), has_td(m, f), groups[m, f])
             for m, f in ((a.method, a.supervision) for a in ARMS["fig3"]) if (m, f) in groups]
-    rows.append(("Another person", "", frame[frame.method == frame.method.iloc[0]].assign(metric=lambda g: g.metric.str.replace("drawn", "translated"))))
+    rows.append(
+        (
+            "Another person",
+            "",
+            frame[frame.method == frame.method.iloc[0]].assign(
+                metric=lambda g: g.metric.str.replace("drawn", "translated")
+            ),
+        )
+    )
+
     def cell(g, k): v = g[g.metric == f"translated_{k}"].value; return mean_std(v.mean(), v.std(), 3)
     return pd.DataFrame([(name, td, *(cell(g, k) for k in mixed), g.seed.nunique()) for name, td, g in rows],
         columns=["Sketches of", "TD", *(f"{k} mixed" for k in mixed), "Seeds"])

@@ -58,12 +58,16 @@ class Task:
     feed: Callable # (settings, data, seed, device) -> Feed
     build: Callable # (settings) -> CrossModalVAE
     evaluate: Callable # (model, data, settings) -> {name: number}
-    units: dict # {name: unit} of these numbers
-    methods: dict = field(default_factory=lambda: dict(ours=itself)) # name: settings of the full method -> settings of this one
+    units: dict  # {name: unit} of these numbers
+    methods: dict = field(
+        default_factory=lambda: dict(ours=itself)
+    )  # name: settings of the full method -> settings of this one
     baselines: dict = field(default_factory=dict) # name: (settings, data, seed, device) -> {name: number}
     plain: Callable = itself # settings -> those that baselines read, the others at their defaults
-    extra_loss: Callable = nothing # settings -> None, or (model, encoded, y_from_z, batch) -> terms
-    data_digest: Callable = lambda s, data_root=None: "" # (settings, data_root) -> digest of the user's files that are read
+    extra_loss: Callable = nothing  # settings -> None, or (model, encoded, y_from_z, batch) -> terms
+    data_digest: Callable = lambda s, data_root=None: (
+        ""
+    )  # (settings, data_root) -> digest of the user's files that are read
     expected_counts: Callable = nothing # settings -> (N, M), before there is any data
     fake_batch: Callable = nothing # settings -> a batch of the right shapes
 
@@ -81,7 +85,11 @@ def task_of(
     s, # settings of a run
 )->Task:
     "The task that settings belong to"
-    if type(s) not in TASKS: raise ValueError(f"no task has settings of type {type(s).__name__}: expected one of {', '.join(t.settings.__name__ for t in TASKS.values()) or 'none yet'}; `register` makes a task known")
+    if type(s) not in TASKS:
+        known = ", ".join(t.settings.__name__ for t in TASKS.values()) or "none yet"
+        raise ValueError(
+            f"no task has settings of type {type(s).__name__}: expected one of {known}; `register` makes a task known"
+        )
     return TASKS[type(s)]
 
 def settings_from(
@@ -108,6 +116,19 @@ def train_model(
         torch.manual_seed(seed)
         model = task.build(s).to(device)
     m = target_steps(feed.n_targets, feed.n_pairs, s.m_most) if feed.targets else 0
-    curves = train(model, feed.pairs, feed.targets, joint_steps(s, feed.n_pairs), m, s.weights, task.extra_loss(s), s.lr, s.schedule, seed, checkpoint,
-        bf16=s.bf16, label=label)
+    curves = train(
+        model,
+        feed.pairs,
+        feed.targets,
+        joint_steps(s, feed.n_pairs),
+        m,
+        s.weights,
+        task.extra_loss(s),
+        s.lr,
+        s.schedule,
+        seed,
+        checkpoint,
+        bf16=s.bf16,
+        label=label,
+    )
     return model.eval(), curves

@@ -40,9 +40,14 @@ def joint_loss(
     extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
 )->dict: # "loss.term": nats per sample
     "Lines 4 to 10 of Algorithm 1: the terms whose sum is the joint loss"
-    if not 1 < len(batch.y) <= len(batch.x): raise ValueError(f"a batch of {len(batch.x)} sources and {len(batch.y)} targets: expected at least two pairs (BatchNorm needs two), and as many sources or more")
+    if not 1 < len(batch.y) <= len(batch.x):
+        raise ValueError(
+            f"a batch of {len(batch.x)} sources and {len(batch.y)} targets: "
+            "expected at least two pairs (BatchNorm needs two), and as many sources or more"
+        )
     e = model.encode(batch.x, batch.y)
-    if w.cross_s == "person" and "person" not in batch.info: raise ValueError("cross_s='person' needs batch.info['person']: for each pair the number of who it is")
+    if w.cross_s == "person" and "person" not in batch.info:
+        raise ValueError("cross_s='person' needs batch.info['person']: for each pair the number of who it is")
     partner = same_person(batch.info["person"]) if w.cross_s == "person" else None
     terms, y_from_z = total_loss(model, e, batch.x, batch.y, w, partner)
     return terms | (extra(model, e, y_from_z, batch) if extra else {})
@@ -53,7 +58,8 @@ def target_loss(
     w:Weights, # of Eq. 3
 )->dict: # "target.term": nats per sample
     "Lines 14 to 16 of Algorithm 1: Eq. 3 on unpaired targets"
-    if len(y) < 2: raise ValueError(f"a batch of {len(y)} unpaired targets: expected at least two (BatchNorm needs two)")
+    if len(y) < 2:
+        raise ValueError(f"a batch of {len(y)} unpaired targets: expected at least two (BatchNorm needs two)")
     with untracked(model.vae_y):
         q_w = model.vae_y.encode(y)
         y_from_w = model.vae_y.decode(q_w.rsample())
@@ -91,7 +97,8 @@ def average_gradients(
     grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     flat = torch.cat([g.flatten() for g in grads])
     dist.all_reduce(flat)
-    for g, mean in zip(grads, (flat / dist.get_world_size()).split([g.numel() for g in grads])): g.copy_(mean.view_as(g))
+    for g, mean in zip(grads, (flat / dist.get_world_size()).split([g.numel() for g in grads])):
+        g.copy_(mean.view_as(g))
 
 # %% ../nbs/04_training.ipynb #906e2708
 def target_steps(
@@ -144,7 +151,10 @@ def joint_steps(
 )->int: # at least 1
     "Joint steps of a run: `epochs` passes over its pairs or, where that is None, `steps`"
     n = s.steps if s.epochs is None else max(1, round(s.epochs * n_pairs / s.batch))
-    if n < 1: raise ValueError(f"steps is {s.steps}, epochs is {s.epochs}: expected a number of steps, at least 1, or of epochs")
+    if n < 1:
+        raise ValueError(
+            f"steps is {s.steps}, epochs is {s.epochs}: expected a number of steps, at least 1, or of epochs"
+        )
     return n
 
 # %% ../nbs/04_training.ipynb #d54d32c0
@@ -195,12 +205,18 @@ def load_checkpoint(
     tensors, meta = load_tensors(path)
     there, here = meta.get("run", {}), json.loads(json.dumps(run or {}))
     if wrong := [k for k in there.keys() | here.keys() if there.get(k) != here.get(k)]:
-        raise ValueError(f"{path}: the checkpoint of another run: " + ", ".join(f"{k} is {there.get(k)}, expected {here.get(k)}" for k in sorted(wrong)) + "; delete it to start anew, or name another file")
+        raise ValueError(
+            f"{path}: the checkpoint of another run: "
+            + ", ".join(f"{k} is {there.get(k)}, expected {here.get(k)}" for k in sorted(wrong))
+            + "; delete it to start anew, or name another file"
+        )
     state = defaultdict(dict)
     for name, value in tensors.items():
         if name.startswith("adam/"): state[int(name.split("/")[1])][name.split("/")[2]] = value
-    try: model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model/")})
-    except RuntimeError as e: raise ValueError(f"{path}: the checkpoint of another model ({e}); delete it to start anew") from e
+    try:
+        model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model/")})
+    except RuntimeError as e:
+        raise ValueError(f"{path}: the checkpoint of another model ({e}); delete it to start anew") from e
     optimizer.load_state_dict(optimizer.state_dict() | dict(state=laid_out(state, optimizer)))
     return meta["step"], meta["curves"]
 
@@ -219,9 +235,18 @@ def check_finite(
     "Stop at the first loss that is not finite"
     if all(bool(v.isfinite()) for v in terms.values()): return
     bad = [k for k, v in terms.items() if not v.isfinite()]
-    rows = {k: (~v.flatten(1).isfinite().all(1)).nonzero()[:, 0].tolist() for k, v in inputs.items() if v.is_floating_point()}
-    blame = " and ".join(f"{k} has NaN or infinity in row {', '.join(map(str, its))} of the batch" for k, its in rows.items() if its)
-    raise FloatingPointError(f"step {step}: {', '.join(bad)} not finite; " + (blame or "the batch is finite, so training has diverged: try a lower learning rate"))
+    rows = {
+        k: (~v.flatten(1).isfinite().all(1)).nonzero()[:, 0].tolist()
+        for k, v in inputs.items()
+        if v.is_floating_point()
+    }
+    blame = " and ".join(
+        f"{k} has NaN or infinity in row {', '.join(map(str, its))} of the batch" for k, its in rows.items() if its
+    )
+    raise FloatingPointError(
+        f"step {step}: {', '.join(bad)} not finite; "
+        + (blame or "the batch is finite, so training has diverged: try a lower learning rate")
+    )
 
 # %% ../nbs/04_training.ipynb #5683aba2
 def paced(
@@ -250,8 +275,11 @@ def paced(
 
 def step_all(schedulers):
     "The next learning rate of each"
-    with warnings.catch_warnings(action="ignore", category=UserWarning): # a run that goes on has schedulers step before its optimisers
-        for scheduler in schedulers: scheduler.step()
+    with warnings.catch_warnings(
+        action="ignore", category=UserWarning
+    ):  # a run that goes on has schedulers step before its optimisers
+        for scheduler in schedulers:
+            scheduler.step()
 
 # %% ../nbs/04_training.ipynb #bacecca2
 def train(
@@ -260,7 +288,7 @@ def train(
     targets:Callable|None, # () -> (N, ...) unpaired y, line 13; None if m = 0
     steps:int, # joint steps
     m:int, # target steps after each joint step, see `target_steps`
-    w:Weights|Callable=Weights(), # of Eq. 7; a function of the part of the training that is done, 0 to 1, if they change on the way
+    w:Weights|Callable=Weights(), # of Eq. 7; if they change on the way, a function of the part of training done, 0 to 1
     extra:Callable|None=None, # a task's own loss: (model, encoded, y_from_z, batch) -> terms
     lr:float=1e-4, # peak learning rate
     schedule="constant", # see `learning_rate`; or optimizer -> a scheduler of torch.optim.lr_scheduler
@@ -277,16 +305,41 @@ def train(
     grown(model, pairs, seed)
     optimizer, device = adam(model.train()), next(model.parameters()).device
     weights = (lambda step: w(step / steps)) if callable(w) else lambda step: w
-    paces = callable(w) or schedule != "constant" # whether a step depends on how many there will be
-    run = said_by(weights(0), weights(steps)) | dict(steps=steps if paces else None, m=m, lr=lr, schedule=schedule if isinstance(schedule, str) else "of torch", seed=seed)
-    first, curves = load_checkpoint(checkpoint, model, optimizer, run) if checkpoint and Path(checkpoint).exists() else (0, [])
-    watch = check_finite if device.type == "cpu" else lambda step, terms, **inputs: step % log_every or check_finite(step, terms)
-    loop = algorithm1(model, pairs, targets, m, weights, optimizer, extra, first, torch.autocast(device.type, torch.bfloat16, enabled=bf16), watch)
+    paces = callable(w) or schedule != "constant"  # whether a step depends on how many there will be
+    run = said_by(weights(0), weights(steps)) | dict(
+        steps=steps if paces else None,
+        m=m,
+        lr=lr,
+        schedule=schedule if isinstance(schedule, str) else "of torch",
+        seed=seed,
+    )
+    first, curves = (
+        load_checkpoint(checkpoint, model, optimizer, run) if checkpoint and Path(checkpoint).exists() else (0, [])
+    )
+    watch = (
+        check_finite
+        if device.type == "cpu"
+        else lambda step, terms, **inputs: step % log_every or check_finite(step, terms)
+    )
+    loop = algorithm1(
+        model,
+        pairs,
+        targets,
+        m,
+        weights,
+        optimizer,
+        extra,
+        first,
+        torch.autocast(device.type, torch.bfloat16, enabled=bf16),
+        watch,
+    )
     for step, terms in paced(loop, steps, [optimizer], lr, schedule, seed, first, label):
         said = [callback(step, terms, model) for callback in callbacks]
         told = {k: v for its in said if isinstance(its, dict) for k, v in its.items()}
-        if told or step % log_every == 0: curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()} | told)
-        if checkpoint and rank() == 0 and (step + 1) % save_every == 0: save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
+        if told or step % log_every == 0:
+            curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()} | told)
+        if checkpoint and rank() == 0 and (step + 1) % save_every == 0:
+            save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
         if any(its is True for its in said): break
     return curves
 
@@ -300,7 +353,8 @@ def check_run(steps, m, targets, lr):
     "Refuse a run that cannot be"
     if steps < 1: raise ValueError(f"steps is {steps}: expected at least 1")
     if m < 0: raise ValueError(f"m is {m}: expected 0 or more target steps after each joint step")
-    if m and targets is None: raise ValueError(f"m is {m} and there are no targets: expected () -> unpaired targets, or m=0")
+    if m and targets is None:
+        raise ValueError(f"m is {m} and there are no targets: expected () -> unpaired targets, or m=0")
     if not lr > 0: raise ValueError(f"lr is {lr}: expected a learning rate above 0")
 
 def grown(model, pairs, seed):
@@ -318,7 +372,11 @@ def tensor_pairs(
     batch:int=64, # how many pairs
 )->Callable: # () -> Batch
     "Sample minibatches of pairs from two tensors"
-    if len(x) != len(y): raise ValueError(f"{len(x)} sources and {len(y)} targets: expected as many of each, row i of the one the partner of row i of the other")
+    if len(x) != len(y):
+        raise ValueError(
+            f"{len(x)} sources and {len(y)} targets: expected as many of each, row i of the one the partner of row i of the other"
+        )
+
     def sample():
         i = torch.randint(len(x), (batch,), device=x.device)
         return Batch(x[i], y[i])
@@ -390,7 +448,10 @@ def over_and_over(loader):
     while True:
         n = 0
         for batch in loader: n += 1; yield batch
-        if not n: raise ValueError("the loader gives no batch: expected at least one (drop_last leaves none of a set smaller than a batch)")
+        if not n:
+            raise ValueError(
+                "the loader gives no batch: expected at least one (drop_last leaves none of a set smaller than a batch)"
+            )
 
 # %% ../nbs/04_training.ipynb #7119f84d
 def taking_turns(

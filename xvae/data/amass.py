@@ -21,12 +21,37 @@ from .mocap import Tally, Trial, counted
 from ..io import fault
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0
-BODY_JOINTS = ("pelvis", "L_hip", "R_hip", "spine1", "L_knee", "R_knee", "spine2", "L_ankle", "R_ankle", "spine3", "L_foot", "R_foot",
-    "neck", "L_collar", "R_collar", "head", "L_shoulder", "R_shoulder", "L_elbow", "R_elbow", "L_wrist", "R_wrist", "head_top")
+BODY_JOINTS = (
+    "pelvis",
+    "L_hip",
+    "R_hip",
+    "spine1",
+    "L_knee",
+    "R_knee",
+    "spine2",
+    "L_ankle",
+    "R_ankle",
+    "spine3",
+    "L_foot",
+    "R_foot",
+    "neck",
+    "L_collar",
+    "R_collar",
+    "head",
+    "L_shoulder",
+    "R_shoulder",
+    "L_elbow",
+    "R_elbow",
+    "L_wrist",
+    "R_wrist",
+    "head_top",
+)
 BODY_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15)
 
 # %% ../../nbs/23_amass.ipynb #8a1264bf
-HEAD_TOP = 0.115 * np.array([0.0, math.cos(math.radians(33)), -math.sin(math.radians(33))]) # m from the head joint at rest
+HEAD_TOP = 0.115 * np.array(
+    [0.0, math.cos(math.radians(33)), -math.sin(math.radians(33))]
+)  # m from the head joint at rest
 
 # %% ../../nbs/23_amass.ipynb #a71e02b1
 @dataclass(frozen=True)
@@ -74,7 +99,11 @@ def _check_model(path, z):
         fault(path, f"{got}, expected ({V}, 3) and ({V}, 3, 16)", _model)
     parents = z["kintree_table"][0, :22].astype(np.int64)
     if parents[0] not in (-1, 2**32 - 1) or tuple(parents[1:]) != BODY_PARENTS[1:22]:
-        fault(path, f"kintree_table gives the parents {' '.join(map(str, parents))}", f"expected {' '.join(map(str, BODY_PARENTS[:22]))}")
+        fault(
+            path,
+            f"kintree_table gives the parents {' '.join(map(str, parents))}",
+            f"expected {' '.join(map(str, BODY_PARENTS[:22]))}",
+        )
     for key in ("v_template", "shapedirs", "J_regressor"):
         if not np.isfinite(z[key]).all(): fault(path, f"{key} has numbers that are not finite")
     return J, V
@@ -87,10 +116,17 @@ def _check_rest(path, joints):
     if not 0.5 < leg < 1.2: fault(path, f"a leg is {leg:.3g} long, expected 0.5 to 1.2 m", "is the model in metres?")
     heights = [at[joint][1] for joint in ("L_ankle", "L_knee", "L_hip", "neck", "head_top")]
     if (np.diff(heights) <= 0).any():
-        fault(path, "the body at rest is not upright along y, expected ankles, knees, hips, neck and head one above the other",
-               "is it a model of SMPL's kind, as it was downloaded?")
+        fault(
+            path,
+            "the body at rest is not upright along y, expected ankles, knees, hips, neck and head one above the other",
+            "is it a model of SMPL's kind, as it was downloaded?",
+        )
     if min(at["L" + j][0] - at["R" + j][0] for j in ("_hip", "_ankle", "_shoulder", "_wrist")) <= 0:
-        fault(path, "left is right in the body at rest, expected the left at positive x", "is J_regressor in SMPL+H's order?")
+        fault(
+            path,
+            "left is right in the body at rest, expected the left at positive x",
+            "is J_regressor in SMPL+H's order?",
+        )
 
 # %% ../../nbs/23_amass.ipynb #f2a0fee6
 def _kind(path):
@@ -109,7 +145,13 @@ def find_bodies(
     "The body models under a folder"
     root, found = Path(root), {}
     for path in sorted(p for p in root.rglob("*.npz") if "dmpls" not in p.parts and not p.name.startswith(".")):
-        name = path.parent.name if path.name == "model.npz" else path.stem if re.match("SMPL[HX]_", path.stem, re.I) else ""
+        name = (
+            path.parent.name
+            if path.name == "model.npz"
+            else path.stem
+            if re.match("SMPL[HX]_", path.stem, re.I)
+            else ""
+        )
         if gender := re.search("female|male|neutral", name.lower()): found.setdefault((_kind(path), gender[0]), path)
     if not found:
         pickles = "; the .pkl files there are pickles, which are not read" if any(root.rglob("SMPL*.pkl")) else ""
@@ -144,13 +186,23 @@ def read_recording(
     z = _arrays(path, ("poses", "betas", "gender", "mocap_framerate", "mocap_frame_rate", "surface_model_type"))
     rate = "mocap_framerate" if "mocap_framerate" in z else "mocap_frame_rate"
     if missing := [key for key in ("poses", "betas", "gender", rate) if key not in z]:
-        fault(path, f"has no {', '.join(missing)}, expected poses, betas, gender and mocap_framerate", "is it a recording of AMASS?")
-    poses, betas, gender = _check_poses(path, z["poses"]), z["betas"], re.search("female|male|neutral", _text(z["gender"]).lower())
+        fault(
+            path,
+            f"has no {', '.join(missing)}, expected poses, betas, gender and mocap_framerate",
+            "is it a recording of AMASS?",
+        )
+    poses, betas, gender = (
+        _check_poses(path, z["poses"]),
+        z["betas"],
+        re.search("female|male|neutral", _text(z["gender"]).lower()),
+    )
     if betas.ndim != 1 or not np.issubdtype(betas.dtype, np.number) or not np.isfinite(betas).all():
         fault(path, f"betas are {betas.dtype} {betas.shape}, expected some 16 finite numbers")
     if not gender: fault(path, f"gender is {_text(z['gender'])!r}, expected male, female or neutral")
     kind = _text(z.get("surface_model_type", _KINDS[z["poses"].shape[1] // 3]))
-    return Recording(_trial(Path(path)), poses, betas, gender[0], "smplx" if "x" in kind.lower() else "smplh", _rate(path, z[rate]))
+    return Recording(
+        _trial(Path(path)), poses, betas, gender[0], "smplx" if "x" in kind.lower() else "smplh", _rate(path, z[rate])
+    )
 
 # %% ../../nbs/23_amass.ipynb #2bfdb6ca
 def _check_poses(path, poses):
@@ -160,15 +212,24 @@ def _check_poses(path, poses):
         got = f"poses are {poses.dtype} {poses.shape}"
         fault(path, f"{got}, expected floats (frames, 156) or (frames, 165){why}", "is it of AMASS's SMPL+H G?")
     poses = poses[:, :66].reshape(-1, 22, 3)
-    if len(bad := np.argwhere(~np.isfinite(poses))): fault(path, f"poses have numbers that are not finite, the first in frame {bad[0, 0]}")
+    if len(bad := np.argwhere(~np.isfinite(poses))):
+        fault(path, f"poses have numbers that are not finite, the first in frame {bad[0, 0]}")
     if len(poses) and np.median(np.linalg.norm(poses, axis=-1).max(1)) > 4 * np.pi:
-        fault(path, "most frames have a joint turned by more than two full turns, expected radians", "turn its degrees into radians")
+        fault(
+            path,
+            "most frames have a joint turned by more than two full turns, expected radians",
+            "turn its degrees into radians",
+        )
     return poses
 
 # %% ../../nbs/23_amass.ipynb #9b7ae33b
 def _rate(path, rate):
     "Frames a second"
-    if np.size(rate) != 1 or not np.issubdtype(np.asarray(rate).dtype, np.number) or not 1 <= float(np.ravel(rate)[0]) <= 1000:
+    if (
+        np.size(rate) != 1
+        or not np.issubdtype(np.asarray(rate).dtype, np.number)
+        or not 1 <= float(np.ravel(rate)[0]) <= 1000
+    ):
         fault(path, f"the frame rate is {_text(rate)}, expected 1 to 1000 frames a second, such as 120")
     return float(np.ravel(rate)[0])
 
@@ -181,7 +242,11 @@ def rotation_matrices(
     x, y, z = (vectors / angle.clamp_min(1e-12)).unbind(-1)
     o = torch.zeros_like(x)
     K = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
-    return torch.eye(3, dtype=K.dtype, device=K.device) + angle.sin()[..., None] * K + (1 - angle.cos())[..., None] * (K @ K)
+    return (
+        torch.eye(3, dtype=K.dtype, device=K.device)
+        + angle.sin()[..., None] * K
+        + (1 - angle.cos())[..., None] * (K @ K)
+    )
 
 # %% ../../nbs/23_amass.ipynb #97e7bcde
 def body_joints(
@@ -212,9 +277,26 @@ def body_for(
     raise FileNotFoundError(f"{recording.name}: {want}: found {there}; {_model}")
 
 # %% ../../nbs/23_amass.ipynb #16aeab83
-SOURCES = dict(Pelvis=("L_hip", "R_hip"), RHip="R_hip", RKnee="R_knee", RAnkle="R_ankle", LHip="L_hip", LKnee="L_knee",
-    LAnkle="L_ankle", Spine=("spine1", "spine2"), Thorax="neck", Nose="head", Head="head_top", LShoulder="L_shoulder",
-    LElbow="L_elbow", LWrist="L_wrist", RShoulder="R_shoulder", RElbow="R_elbow", RWrist="R_wrist") # one joint, or the middle of two
+SOURCES = dict(
+    Pelvis=("L_hip", "R_hip"),
+    RHip="R_hip",
+    RKnee="R_knee",
+    RAnkle="R_ankle",
+    LHip="L_hip",
+    LKnee="L_knee",
+    LAnkle="L_ankle",
+    Spine=("spine1", "spine2"),
+    Thorax="neck",
+    Nose="head",
+    Head="head_top",
+    LShoulder="L_shoulder",
+    LElbow="L_elbow",
+    LWrist="L_wrist",
+    RShoulder="R_shoulder",
+    RElbow="R_elbow",
+    RWrist="R_wrist",
+)  # one joint, or the middle of two
+
 
 def to_seventeen(
     joints:Tensor, # (..., 23, 3) m, from `body_joints`
@@ -230,7 +312,10 @@ def recordings(
     tally:Tally|None=None, # what is left out is noted here
 )->list: # of paths, sorted by folder and trial
     "The recordings under root/CMU, or under root if there is no such folder; of a trial that is there twice the first"
-    root, layout = Path(root), "expected recordings of AMASS, such as CMU/01/01_01_poses.npz or CMU/01/01_01_stageii.npz"
+    root, layout = (
+        Path(root),
+        "expected recordings of AMASS, such as CMU/01/01_01_poses.npz or CMU/01/01_01_stageii.npz",
+    )
     if not root.is_dir(): raise FileNotFoundError(f"{root}: no such folder; {layout}")
     under = root / "CMU" if (root / "CMU").is_dir() else root
     found = [p for p in under.rglob("*.npz") if re.search("_(poses|stageii)$", p.stem) and not p.name.startswith(".")]
@@ -249,14 +334,17 @@ def sources(
     return recordings(root) + sorted(set(find_bodies(root).values()))
 
 # %% ../../nbs/23_amass.ipynb #77b08f33
-ABOVE = [j for j, name in enumerate(BODY_JOINTS[:22]) if not re.search("pelvis|hip|knee|ankle|foot", name)] # joints above the hips
+ABOVE = [
+    j for j, name in enumerate(BODY_JOINTS[:22]) if not re.search("pelvis|hip|knee|ankle|foot", name)
+]  # joints above the hips
+
 
 def clips(
     root, # a folder of AMASS
     fps:float=10, # frames a second to keep
     tally:Tally|None=None, # what is read is added here
     models=None, # folder of the body models; `root` if none
-)->Iterator: # of Trial, sorted by name: joints (T, 17, 3) mm, z up, the pelvis where it is at rest
+)->Iterator:  # of Trial, sorted by name: joints (T, 17, 3) mm, z up, the pelvis where it is at rest
     "Read all recordings one by one; a damaged one is an error that names it, an odd body is left out, a broken part is cut out"
     tally, known, any_ = tally if tally is not None else Tally(), {}, False
     paths, bodies = recordings(root, tally), find_bodies(models or root)
@@ -269,7 +357,8 @@ def clips(
         if (kept := counted(tally, path, joints, r.fps, blank, fps)) is None: continue
         any_ = True
         yield Trial(r.name, kept)
-    if not any_: raise ValueError(next(f"{path}: {why}; nothing else is there to read" for path, why in tally.left_out.items()))
+    if not any_:
+        raise ValueError(next(f"{path}: {why}; nothing else is there to read" for path, why in tally.left_out.items()))
 
 # %% ../../nbs/23_amass.ipynb #80f33eb6
 def library(
@@ -283,7 +372,9 @@ def library(
 )->Tensor: # (n, 17, 3) float32 mm, pelvis at the origin, camera frame
     "Unpaired poses of AMASS's CMU subset"
     tally = Tally()
-    stream = tqdm(clips(root, fps, tally, models), "reading AMASS", len(recordings(root)), unit="file", delay=10, leave=False)
+    stream = tqdm(
+        clips(root, fps, tally, models), "reading AMASS", len(recordings(root)), unit="file", delay=10, leave=False
+    )
     poses = pose_library(stream, n, seed, retarget)
     if report: report(tally)
     return poses

@@ -81,12 +81,14 @@ def fit_weak_camera(
     joints:Tensor, # (N, J, 3) metres, camera axes
     joints_2d:Tensor, # (N, J, 2) crop coordinates
     confidence:Tensor, # (N, J) weights; 0 leaves a joint out
-)->Tensor: # (N, 3) s, tx, ty
+)->Tensor:  # (N, 3) s, tx, ty
     "The weak camera of least weighted squared error; s is held at 1e-3 or more, so without labelled joints it is (1e-3, 0, 0)"
     w = (confidence / confidence.sum(-1, keepdim=True).clamp_min(1e-8))[..., None]
     mean, mean_2d = (w * joints[..., :2]).sum(-2), (w * joints_2d).sum(-2)
     centred, centred_2d = joints[..., :2] - mean[:, None], joints_2d - mean_2d[:, None]
-    s = ((w * centred * centred_2d).sum((-2, -1)) / (w * centred ** 2).sum((-2, -1)).clamp_min(1e-8)).clamp_min(1e-3)[:, None]
+    s = ((w * centred * centred_2d).sum((-2, -1)) / (w * centred**2).sum((-2, -1)).clamp_min(1e-8)).clamp_min(1e-3)[
+        :, None
+    ]
     return torch.cat([s, mean_2d / s - mean], -1)
 
 # %% ../../nbs/12_cameras.ipynb #c6ea8d06

@@ -113,8 +113,11 @@ def table(
     lines, indent = [], " " * (w[0] + 2)
     for f, (verdict, what, expected, found) in zip([None, *findings], rows):
         first, *more = textwrap.wrap(found, width, break_long_words=False, break_on_hyphens=False) or [""]
-        lines += [f"{verdict:{w[0]}}  {what:{w[1]}}  {expected:{w[2]}}  {first}"] + [" " * (sum(w) + 6) + m for m in more]
-        if f and f.ok is False: lines += textwrap.wrap(f"-> {short(f.remedy)}", 96, initial_indent=indent, subsequent_indent=indent + "   ")
+        lines += [f"{verdict:{w[0]}}  {what:{w[1]}}  {expected:{w[2]}}  {first}"] + [
+            " " * (sum(w) + 6) + m for m in more
+        ]
+        if f and f.ok is False:
+            lines += textwrap.wrap(f"-> {short(f.remedy)}", 96, initial_indent=indent, subsequent_indent=indent + "   ")
     return "\n".join(line.rstrip() for line in lines)
 
 # %% ../../nbs/26_check.ipynb #33c06fab
@@ -137,7 +140,8 @@ def check(
     if name not in CHECKS: raise ValueError(f"name is {name!r}: expected one of {', '.join(CHECKS)}")
     if every < 1: raise ValueError(f"every is {every}: expected 1 or more")
     found, look, root = [], Look(), placed(name, root)
-    if not look(lambda: found.extend(CHECKS[name](root, part, every)) or True): found.append(look.finding("the dataset"))
+    if not look(lambda: found.extend(CHECKS[name](root, part, every)) or True):
+        found.append(look.finding("the dataset"))
     return found
 
 # %% ../../nbs/26_check.ipynb #f8169ec0
@@ -149,7 +153,11 @@ def placed(
     return Path(root)/name if (Path(root)/name).is_dir() else Path(root)
 
 # %% ../../nbs/26_check.ipynb #54b0c5b7
-ANCHOR = {0: (-176.73, -321.05, 5203.88), 3: (-29.83, 506.75, 5400.18), 10: (-118.93, -970.25, 5058.58)} # mm, see `anchored`
+ANCHOR = {
+    0: (-176.73, -321.05, 5203.88),
+    3: (-29.83, 506.75, 5400.18),
+    10: (-118.93, -970.25, 5058.58),
+}  # mm, see `anchored`
 
 # %% ../../nbs/26_check.ipynb #30104d9a
 @dataclass(frozen=True)
@@ -179,9 +187,17 @@ def measure(
     lengths = bone_lengths(torch.from_numpy(joints)).numpy()
     middle, hips, depth = np.median(lengths, 0), (joints[:, 1] + joints[:, 4]) / 2, joints[:, 0, 2]
     seen = human36m.world_to_camera(human36m.read_cdf(path, 3), sequence.subject, camera) if path.is_file() else None
-    return Measured(sequence.subject, len(joints), middle, lengths.std(0).max(), np.abs(middle[_RIGHT] - middle[_LEFT]).max(),
-        apart(joints[:, 0], hips), (depth.min(), depth.max()),
-        apart(human36m.to_pixels(joints, camera), human36m.read_cdf(flat, 2)), apart(seen, joints) if seen is not None else float("nan"))
+    return Measured(
+        sequence.subject,
+        len(joints),
+        middle,
+        lengths.std(0).max(),
+        np.abs(middle[_RIGHT] - middle[_LEFT]).max(),
+        apart(joints[:, 0], hips),
+        (depth.min(), depth.max()),
+        apart(human36m.to_pixels(joints, camera), human36m.read_cdf(flat, 2)),
+        apart(seen, joints) if seen is not None else float("nan"),
+    )
 
 # %% ../../nbs/26_check.ipynb #4d5a50d4
 def apart(a, b):
@@ -199,7 +215,8 @@ def bones_of(
     off = lengths - subject_lengths(subject).numpy()
     worst = int(np.abs(off).argmax())
     text = f"{JOINTS[worst + 1]}'s bone off by {off[worst]:+.1f} mm, the most"
-    again = f"these are not S{subject}'s poses, or not in the joint order of 32; unpack Poses_D3_Positions_mono_S{subject}.tgz again"
+    archive = f"Poses_D3_Positions_mono_S{subject}.tgz"
+    again = f"these are not S{subject}'s poses, or not in the joint order of 32; unpack {archive} again"
     return Finding(f"S{subject} bone lengths", "the published, +-1 mm", text, bool(np.abs(off).max() <= 1.05), again)
 
 # %% ../../nbs/26_check.ipynb #de090b5c
@@ -223,12 +240,22 @@ def pose_findings(
     rows:list, # of Measured
 ): # yields Finding
     "All pose files together"
-    worst, original = lambda key: max(getattr(r, key) for r in rows), "take the original files, not smoothed or estimated ones"
+    worst, original = (
+        lambda key: max(getattr(r, key) for r in rows),
+        "take the original files, not smoothed or estimated ones",
+    )
     yield within("bones over time, std, most", worst("wobble"), 0, 0.5, "mm", original)
     yield within("bones, left against right, most", worst("uneven"), 0, 1, "mm", original)
     yield within("pelvis from the middle of the hips, most", worst("middle"), 0, 0.5, "mm", original)
     for what, depth in ("nearest", min(r.depth[0] for r in rows)), ("farthest", max(r.depth[1] for r in rows)):
-        yield within(f"{what} pelvis", depth / 1000, 2, 9, "m", "take D3_Positions_mono: camera frame, millimetres, not root-centred")
+        yield within(
+            f"{what} pelvis",
+            depth / 1000,
+            2,
+            9,
+            "m",
+            "take D3_Positions_mono: camera frame, millimetres, not root-centred",
+        )
     yield within("D2 from the projection of D3, most", worst("reprojected"), 0, 0.1, "px",
                  "D2_Positions and D3_Positions_mono are not of one release: unpack both again", 5)
     yield world_finding([r.world for r in rows if not np.isnan(r.world)])
@@ -240,7 +267,13 @@ def world_finding(
     "Whether the camera tables fit the world's joints"
     what, expected = "world seen by the cameras from mono, most", "below 1 mm (unverified)"
     if not off: return Finding(what, expected, "no world files", None)
-    return Finding(what, expected, f"{max(off):.4f} mm", max(off) < 1, "the camera tables do not fit D3_Positions; mono files are used")
+    return Finding(
+        what,
+        expected,
+        f"{max(off):.4f} mm",
+        max(off) < 1,
+        "the camera tables do not fit D3_Positions; mono files are used",
+    )
 
 # %% ../../nbs/26_check.ipynb #9d8f6863
 def anchored(
@@ -253,7 +286,13 @@ def anchored(
     first = human36m.read_cdf(path, 3)[0]
     off = max(np.abs(first[j] - xyz).max() for j, xyz in ANCHOR.items())
     found = "({:.2f}, {:.2f}, {:.2f}) mm; ".format(*first[0]) + f"ankle and head within {off:.2f} mm"
-    return Finding(what, expected, found, bool(off < 0.11), "the joints are in another order, frame of reference or unit than the originals")
+    return Finding(
+        what,
+        expected,
+        found,
+        bool(off < 0.11),
+        "the joints are in another order, frame of reference or unit than the originals",
+    )
 
 # %% ../../nbs/26_check.ipynb #8812a874
 def twins(
@@ -330,17 +369,34 @@ def video_findings(
 ): # yields Finding
     "The videos that were looked into"
     sizes, more = {r.size for r in rows}, [r.frames - r.poses for r in rows]
-    yield Finding("pictures, height x width", "1000 x 1000 and 1002 x 1000", tallied(f"{h} x {w}" for h, w in (r.size for r in rows)),
-                  sizes <= {(1000, 1000), (1002, 1000)}, "these are not the original videos; 2D joints fit no other size")
+    yield Finding(
+        "pictures, height x width",
+        "1000 x 1000 and 1002 x 1000",
+        tallied(f"{h} x {w}" for h, w in (r.size for r in rows)),
+        sizes <= {(1000, 1000), (1002, 1000)},
+        "these are not the original videos; 2D joints fit no other size",
+    )
     yield Finding("frames of a video more than poses", "0 or some", f"{min(more)} to {max(more)}", min(more) >= 0,
                   "a video is shorter than its poses: unpack it again; the last poses are left out")
     fewer = ["no file" if r.masks < 0 else f"{max(0, r.poses - r.masks)} fewer" for r in rows]
     yield Finding("silhouettes fewer than poses", "0 or some", tallied(fewer), None)
     yield Finding("values of silhouettes", "0 and 1, or 0 and 255 (unverified)", tallied(r.values for r in rows), None)
-    yield Finding("boxes that hold the pelvis", f"{len(rows)}", f"{sum(r.held for r in rows)}", all(r.held for r in rows),
-                  "boxes and videos are not of one sequence, or ground_truth_bb holds something else")
+    yield Finding(
+        "boxes that hold the pelvis",
+        f"{len(rows)}",
+        f"{sum(r.held for r in rows)}",
+        all(r.held for r in rows),
+        "boxes and videos are not of one sequence, or ground_truth_bb holds something else",
+    )
     if covered := [r.covered for r in rows if not np.isnan(r.covered)]:
-        yield within("joints on the silhouette, mean", float(np.mean(covered)), 0.5, 1, "", "silhouettes and videos are not of one sequence")
+        yield within(
+            "joints on the silhouette, mean",
+            float(np.mean(covered)),
+            0.5,
+            1,
+            "",
+            "silhouettes and videos are not of one sequence",
+        )
 
 # %% ../../nbs/26_check.ipynb #77213f89
 def tallied(values): return ", ".join(f"{v} ({n})" for v, n in sorted(Counter(values).items()))
@@ -353,7 +409,9 @@ def corrupt_video(
     what, path = "S11 Directions, 54138969", Path(root)/"S11"/human36m.VIDEOS/f"Directions.{human36m.CAMERAS[0]}.mp4"
     if not path.is_file(): return Finding(what, "a corrupt video, left out", "not there", None)
     n = Look()(lambda: sum(1 for _ in human36m.frames(path, frame_count(path))))
-    return Finding(what, "a corrupt video, left out", f"all {n:,} frames can be decoded" if n else "cannot be decoded", None)
+    return Finding(
+        what, "a corrupt video, left out", f"all {n:,} frames can be decoded" if n else "cannot be decoded", None
+    )
 
 # %% ../../nbs/26_check.ipynb #2669c6ee
 def shifted_takes(
@@ -364,8 +422,13 @@ def shifted_takes(
     "Whether S9's shifted takes are shifted, by the silhouettes"
     for sequence in (s for s in sequences if (s.subject, s.stem) in human36m.SHIFTED):
         pairs = [p for p in (look(shares, root, sequence, camera) for camera in sequence.cameras) if p]
-        if pairs: yield Finding(f"S9 {sequence.stem}, joints on the silhouette", "more when moved by 200 mm (unverified)",
-            "{:.2f} as stored, {:.2f} when moved".format(*np.mean(pairs, 0)), None)
+        if pairs:
+            yield Finding(
+                f"S9 {sequence.stem}, joints on the silhouette",
+                "more when moved by 200 mm (unverified)",
+                "{:.2f} as stored, {:.2f} when moved".format(*np.mean(pairs, 0)),
+                None,
+            )
 
 # %% ../../nbs/26_check.ipynb #3bc74f6f
 def shares(root, sequence, camera):
@@ -380,7 +443,10 @@ def raw_human36m(root, part, every):
     "The archives as they are unpacked"
     look, there, rows = Look(), [], []
     for subject in SUBJECTS: there += look(human36m.sequences, root, subject) or []
-    if not there: yield Finding("Human3.6M", "S1/MyPoseFeatures or annotation_body3d", "neither", False, "unpack the archives here")
+    if not there:
+        yield Finding(
+            "Human3.6M", "S1/MyPoseFeatures or annotation_body3d", "neither", False, "unpack the archives here"
+        )
     pairs = [(s, c) for s in there for c in s.cameras]
     rows = [look(measure, root, s, c) for s, c in tqdm(pairs, desc="poses", delay=2, leave=False)]
     for subject in SUBJECTS:
@@ -413,14 +479,20 @@ def listed_human36m(root, part, every):
     yield look.finding("lists and pictures they name")
     for subject in SUBJECTS:
         names = {(f.action, f.take) for f in footage if f.subject == subject}
-        yield counted(f"S{subject} sequences", 30, len(names), "prepare the dataset again with mmpose's preprocess_h36m.py", part)
+        yield counted(
+            f"S{subject} sequences", 30, len(names), "prepare the dataset again with mmpose's preprocess_h36m.py", part
+        )
         rows = [f.shots.args[0] for f in footage if f.subject == subject]
-        if rows: yield bones_of(subject, np.median(np.concatenate([bone_lengths(torch.from_numpy(r.joints)).numpy() for r in rows]), 0))
+        if rows:
+            yield bones_of(
+                subject, np.median(np.concatenate([bone_lengths(torch.from_numpy(r.joints)).numpy() for r in rows]), 0)
+            )
     look = Look()
     for f in tqdm(footage[::every], desc="pictures", delay=2, leave=False): look(next, f.shots())
     yield look.finding(f"first pictures of videos, {one_in(every)}")
     training = sum(len(f.files) - 1 for f in footage if f.subject not in (9, 11))
-    if footage: yield counted("training pictures of fps10", 311_997, training, "prepare the dataset again", part, slack=0.02)
+    if footage:
+        yield counted("training pictures of fps10", 311_997, training, "prepare the dataset again", part, slack=0.02)
 
 # %% ../../nbs/26_check.ipynb #72fc41ff
 @checks("human36m")
@@ -439,7 +511,9 @@ def label_findings(
     for p in tqdm(people[::every], desc="pictures", delay=2, leave=False): look(_open, p)
     yield look.finding(f"pictures, {one_in(every)}")
     points = np.concatenate([p.joints_2d[p.confidence > 0] for p in people]) + 1
-    yield Finding("least coordinate in the file", "below 1 only if counted from 0 (unverified)", f"{points.min():.2f}", None)
+    yield Finding(
+        "least coordinate in the file", "below 1 only if counted from 0 (unverified)", f"{points.min():.2f}", None
+    )
     yield Finding("size of the people, median", "-", f"{np.median([p.box[2] / 1.2 for p in people]):.0f} px", None)
 
 def _open(person): next(pose2d.shots([person]))
@@ -458,7 +532,13 @@ def leeds(
     points, labelled, hidden = pose2d.lsp_joints(file)
     flags = hidden if meaning == "hidden" else labelled
     yield counted("people in joints.mat", pictures, len(points), "unpack the archive again", part)
-    yield within(f"mean flag, 1 = {meaning}", float(flags.mean()), *flag, "", "joints.mat of LSP and of LSPET were exchanged, or changed")
+    yield within(
+        f"mean flag, 1 = {meaning}",
+        float(flags.mean()),
+        *flag,
+        "",
+        "joints.mat of LSP and of LSPET were exchanged, or changed",
+    )
     yield from label_findings(footage, every)
 
 # %% ../../nbs/26_check.ipynb #111fe6b5
@@ -479,7 +559,9 @@ def find_mpii(root, part, every):
     "MPII Human Pose"
     used = pose2d.mpii(root)
     everybody, apart = ([p for f in some for p in f.shots.args[0]] for some in (pose2d.mpii(root, single=False), used))
-    yield counted("training people with 7 joints", 28_883, len(everybody), "unpack both archives again", part, slack=0.2)
+    yield counted(
+        "training people with 7 joints", 28_883, len(everybody), "unpack both archives again", part, slack=0.2
+    )
     yield Finding("pictures of them", "unverified", f"{len({p.picture for p in everybody}):,}", None)
     yield Finding("people apart from others", "unverified", f"{len(apart):,}", None)
     yield from label_findings(used, every)
@@ -495,7 +577,9 @@ def posture_findings(
     yield within("heads above the pelvis", share(joints[:, 10, 2] > joints[:, 0, 2]), 0.7, 1, "", wrong)
     yield within("faces ahead of the body", share(human36m.facing(joints.numpy()) > 0), 0.7, 1, "", wrong)
     odd = [why for why in map(mocap.odd_body, clips) if why]
-    yield Finding("recordings with odd bodies", "few", "; ".join([f"{len(odd)} of {len(clips)}", *odd[:1]]), None if odd else True)
+    yield Finding(
+        "recordings with odd bodies", "few", "; ".join([f"{len(odd)} of {len(clips)}", *odd[:1]]), None if odd else True
+    )
 
 # %% ../../nbs/26_check.ipynb #f3d1df23
 @checks("amass")
@@ -509,7 +593,9 @@ def find_amass(root, part, every):
     yield look.finding("recordings")
     yield Finding("number of recordings", "1,983 (unverified)", f"{len(paths):,}", None)
     yield hours(tally.hours, part)
-    yield Finding("frames a second", "120, some 60 (unverified)", ", ".join(f"{k} ({n})" for k, n in rates.items()), None)
+    yield Finding(
+        "frames a second", "120, some 60 (unverified)", ", ".join(f"{k} ({n})" for k, n in rates.items()), None
+    )
     yield from posture_findings([Look()(one_clip, path, models) for path in paths[::every]])
 
 # %% ../../nbs/26_check.ipynb #da7662e2
@@ -523,7 +609,9 @@ def body_findings(
     for path in models.values(): look(amass.read_body, path)
     yield look.finding("files of body models")
     there = {("smplh", "male"), ("smplh", "female")} <= models.keys()
-    yield Finding("body models", "SMPL-H, male and female", ", ".join(f"{k} {g}" for k, g in models) or "none", there, remedy)
+    yield Finding(
+        "body models", "SMPL-H, male and female", ", ".join(f"{k} {g}" for k, g in models) or "none", there, remedy
+    )
 
 # %% ../../nbs/26_check.ipynb #bdbf470d
 def one_clip(path, models):
@@ -539,7 +627,13 @@ def hours(
 )->Finding:
     "Hours of motion"
     ok = True if 8.5 <= found <= 10 else None if part and found < 8.5 else False
-    return Finding("hours", "about 9", f"{found:.2f}", ok, "recordings are missing, or others than CMU's are there: unpack CMU.tar.bz2 again")
+    return Finding(
+        "hours",
+        "about 9",
+        f"{found:.2f}",
+        ok,
+        "recordings are missing, or others than CMU's are there: unpack CMU.tar.bz2 again",
+    )
 
 # %% ../../nbs/26_check.ipynb #1e39d2e1
 @checks("cmu")
@@ -547,7 +641,9 @@ def find_cmu(root, part, every):
     "CMU's own recordings, as ASF/AMC or BVH"
     paths, look, clips, seconds = cmu.motion_files(root), Look(), [], 0.0
     yield counted("recordings", 2_605, len(paths), "unpack the archives again", part, slack=0.22)
-    yield Finding("of the forms", "-", ", ".join(f"{k}: {n}" for k, n in Counter(p.suffix.lower() for p in paths).items()), None)
+    yield Finding(
+        "of the forms", "-", ", ".join(f"{k}: {n}" for k, n in Counter(p.suffix.lower() for p in paths).items()), None
+    )
     some = paths[::every]
     for path in tqdm(some, desc="recordings", delay=2, leave=False):
         if read := look(raw_clip, path): clips.append(read[0]); seconds += read[1]
@@ -576,7 +672,11 @@ def find_pictures(root, part, every):
     known, frames = sum(e[1] is not None for e in entries), sum(len(f.shots.args[1]) for f in films)
     yield Finding("pictures", "-", f"{len(entries):,}, {known:,} of them with OpenPose's JSON", None)
     yield Finding("videos", "-", f"{len(films):,}, with JSON for {frames:,} frames", None)
-    seen = [facts for f in footage for facts in look(lambda f=f: [(s.mask is not None, bool(s.confidence.any())) for s in f.shots()]) or []]
+    seen = [
+        facts
+        for f in footage
+        for facts in look(lambda f=f: [(s.mask is not None, bool(s.confidence.any())) for s in f.shots()]) or []
+    ]
     yield look.finding("videos and lists of pictures")
     for k, what in enumerate(("frames with a mask", "frames with somebody in them")):
         n = sum(facts[k] for facts in seen)
@@ -600,7 +700,8 @@ def report(
     "Print a dataset's table"
     findings = check(name, root, part, every)
     differ = sum(f.ok is False for f in findings)
-    print(f"\n{name}: {f'{differ} of {len(findings)} differ' if differ else 'nothing differs'}\n\n{table(findings, placed(name, root))}")
+    said = f"{differ} of {len(findings)} differ" if differ else "nothing differs"
+    print(f"\n{name}: {said}\n\n{table(findings, placed(name, root))}")
     return not differ
 
 # %% ../../nbs/26_check.ipynb #b8c7e667
@@ -608,11 +709,15 @@ def main(
     words:list|None=None, # of the command line
 )->int: # 0 = nothing differs
     "Check datasets"
-    parser = argparse.ArgumentParser("python -m xvae.data.check", description="What a dataset should hold, and what it holds")
+    parser = argparse.ArgumentParser(
+        "python -m xvae.data.check", description="What a dataset should hold, and what it holds"
+    )
     parser.add_argument("name", choices=[*CHECKS, "all"])
     parser.add_argument("--root", required=True, help="folder of the dataset, or the one that holds it under its name")
     parser.add_argument("--part", action="store_true", help="a part of the dataset is fine: fewer files are only noted")
-    parser.add_argument("--every", type=int, default=40, help="look into every which video or picture, 1 = all (default: 40)")
+    parser.add_argument(
+        "--every", type=int, default=40, help="look into every which video or picture, 1 = all (default: 40)"
+    )
     args = parser.parse_args(words)
     names = [n for n in CHECKS if (Path(args.root)/n).is_dir()] if args.name == "all" else [args.name]
     if not names: print(f"{args.root}: no dataset here, expected folders such as {', '.join(CHECKS)}")

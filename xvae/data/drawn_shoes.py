@@ -120,7 +120,11 @@ def vamp(
     above = (y - last.top(x)) * np.clip(1 - (along - x) / 0.35, 0, 1) ** 1.5
     _, low = last.at(1)
     p = last.point
-    toe = [(0.972 + 0.05 * p, low + (0.085 - 0.045 * p) * last.instep), (last.tip, low + 0.035 - 0.02 * p), (last.tip - 0.008, low)]
+    toe = [
+        (0.972 + 0.05 * p, low + (0.085 - 0.045 * p) * last.instep),
+        (last.tip, low + 0.035 - 0.02 * p),
+        (last.tip - 0.008, low),
+    ]
     return curve((x, y), *zip(along, last.top(along) + above), *toe)
 
 # %% ../../nbs/31_drawn_shoes.ipynb #ed14dc4f
@@ -175,7 +179,9 @@ def thick_sole(s, lip, treads):
     s.line(top, 0.97, "seam")
     s.line(np.concatenate([toe, heel]))
     rise = 0.018 + 0.25 * L.spring
-    tread = curve((-0.036, back / 2), (0.05, 0.02), (0.3, 0.018), (0.7, 0.018), (0.86, rise), (L.tip + 0.02, rise + front / 2))
+    tread = curve(
+        (-0.036, back / 2), (0.05, 0.02), (0.3, 0.018), (0.7, 0.018), (0.86, rise), (L.tip + 0.02, rise + front / 2)
+    )
     s.line(tread, 0.55, "tread")
     for x in np.linspace(0.03, 0.93, 15 if treads else 0):
         y = L.spring * np.interp(x, (0.7, 0.86, 1), (0, 0.22, 0.75))
@@ -196,8 +202,15 @@ def heel_sides(s, thick, heel):
     back, front = s.last.bed(0) - thick, s.last.bed(wide) - thick
     if back < 0.08: return np.array([(0.003, back), (x0, 0)]), np.array([(x1, 0), (wide, front)])
     knee = mix(0.003, x0, 0.45) + 0.35 * waist, 0.55 * back
-    return (curve((0.003, back), knee, (x0 + 0.1 * waist, 0.2 * back), (x0, 0)),
-        curve((x1, 0), (x1 + 0.012 - 0.02 * waist, 0.3 * front), (mix(x1, wide, 0.45) - waist / 2, 0.72 * front), (wide, front)))
+    return (
+        curve((0.003, back), knee, (x0 + 0.1 * waist, 0.2 * back), (x0, 0)),
+        curve(
+            (x1, 0),
+            (x1 + 0.012 - 0.02 * waist, 0.3 * front),
+            (mix(x1, wide, 0.45) - waist / 2, 0.72 * front),
+            (wide, front),
+        ),
+    )
 
 # %% ../../nbs/31_drawn_shoes.ipynb #f0eb24fb
 def heeled_sole(s, thick, heel, paint="heel", welt=0.0):
@@ -276,8 +289,11 @@ def laces(s, throat, n, crossed, bow):
         s.line([eyelets[i + 1], out[i]], 0.7, way=1)
     for loop in BOW if bow else (): s.line(curve(out[0], *(out[0] + q for q in loop)), 0.55, "lace")
 
-BOW = (((0.065, 0.035), (0.095, 0), (0.045, -0.012), (0, 0)), ((-0.045, -0.005), (-0.085, -0.05), (-0.04, -0.05), (0, 0)),
-    ((0.012, -0.05), (-0.01, -0.1)))
+BOW = (
+    ((0.065, 0.035), (0.095, 0), (0.045, -0.012), (0, 0)),
+    ((-0.045, -0.005), (-0.085, -0.05), (-0.04, -0.05), (0, 0)),
+    ((0.012, -0.05), (-0.01, -0.1)),
+)
 
 # %% ../../nbs/31_drawn_shoes.ipynb #69ad85b1
 def straps(s, throat):
@@ -304,20 +320,36 @@ def ankle_strap(s, y, paint, wide=0.042, buckled=True):
 
 # %% ../../nbs/31_drawn_shoes.ipynb #470d0add
 TYPES = ("sneaker", "boot", "pump", "sandal", "loafer")
-STYLES = dict(sneaker=("stripes", "wing", "patch", "plain"), boot=("laced", "zipped", "elastic", "buckled", "cuffed"),
-    pump=("plain", "bow", "instep strap", "ankle strap", "toe cap"), sandal=("slide", "ankle strap", "T-strap", "gladiator", "thong"),
-    loafer=("penny", "tassel", "bit", "plain"))
+STYLES = dict(
+    sneaker=("stripes", "wing", "patch", "plain"),
+    boot=("laced", "zipped", "elastic", "buckled", "cuffed"),
+    pump=("plain", "bow", "instep strap", "ankle strap", "toe cap"),
+    sandal=("slide", "ankle strap", "T-strap", "gladiator", "thong"),
+    loafer=("penny", "tassel", "bit", "plain"),
+)
+
 
 def random_last(kind, r):
     "A last for a type of shoe"
     flat, high = r.uniform(0, 0.03), r.uniform(0.08, 0.42)
-    heel = dict(sneaker=flat, boot=high if r.random() < 0.55 else flat, pump=high, sandal=high if r.random() < 0.5 else flat,
-        loafer=0.035 + 1.5 * flat)[kind]
+    heel = dict(
+        sneaker=flat,
+        boot=high if r.random() < 0.55 else flat,
+        pump=high,
+        sandal=high if r.random() < 0.5 else flat,
+        loafer=0.035 + 1.5 * flat,
+    )[kind]
     platform = r.uniform(0.05, 0.13) if heel < 0.05 and kind != "loafer" else 0.018 if kind == "pump" else 0.026
     if heel > 0.1 and r.random() < 0.25: platform = r.uniform(0.04, 0.09)
     point = r.uniform(*dict(sneaker=(0, 0.4), boot=(0, 0.9), pump=(0.1, 1), sandal=(0, 0.5), loafer=(0, 0.7))[kind])
     usual = dict(sneaker=1.02, boot=1.05, pump=0.80, sandal=0.9, loafer=0.95)[kind]
-    return Last(heel, platform, r.uniform(0.02, 0.09) if heel < 0.05 else r.uniform(0.01, 0.06), point, usual * r.uniform(0.85, 1.15))
+    return Last(
+        heel,
+        platform,
+        r.uniform(0.02, 0.09) if heel < 0.05 else r.uniform(0.01, 0.06),
+        point,
+        usual * r.uniform(0.85, 1.15),
+    )
 
 # %% ../../nbs/31_drawn_shoes.ipynb #1cc0525a
 def side_mark(s, style, high, r):
@@ -350,7 +382,12 @@ def sneaker(s, r):
     height, x = r.uniform(0.21, 0.32) + r.uniform(0.16, 0.28) * high, r.uniform(0.31, 0.43)
     y = max(L.top(x) + r.uniform(0, 0.03), L.bed(0.05) + height + 0.03)
     back, front = back_line(L, height), vamp(L, x, y)
-    tongue = curve((x - 0.045, y - 0.03), (x - 0.04, y + 0.045), (x + 0.015, y + 0.058), (x + 0.045, y_at(front, x + 0.045) - 0.004))
+    tongue = curve(
+        (x - 0.045, y - 0.03),
+        (x - 0.04, y + 0.045),
+        (x + 0.015, y + 0.058),
+        (x + 0.045, y_at(front, x + 0.045) - 0.004),
+    )
     s.shape("trim", tongue, 0.9)
     rim = opening(s, height, x, y, height - r.uniform(0.01, 0.09), r.uniform(0.13, 0.19), r.uniform(0.02, 0.05))
     upper(s, back, rim, front)
@@ -370,7 +407,9 @@ def shaft(s, height, wide):
     L = s.last
     tall, (_, low) = height > 0.7, L.at(0)
     top = (-0.015 * tall, low + height - 0.015)
-    back = curve((-0.004, low), (-0.022, low + 0.1), (0.01, low + 0.26), (0.012 - 0.03 * tall, low + mix(0.26, height, 0.5)), top)
+    back = curve(
+        (-0.004, low), (-0.022, low + 0.1), (0.01, low + 0.26), (0.012 - 0.03 * tall, low + mix(0.26, height, 0.5)), top
+    )
     ankle = L.at(0.3)[1] + 0.36
     foot = [L.over(x) for x in (0.5, 0.59, 0.68)]
     throat = curve((wide, low + height), (mix(0.4, wide, 0.5), mix(ankle, low + height, 0.55)), (0.4, ankle), *foot)
@@ -462,7 +501,10 @@ def pump(s, r):
     L, style, height, x = s.last, int(r.integers(5)), r.uniform(0.16, 0.25), r.uniform(0.54, 0.75)
     y, ankle = L.top(x) - 0.035, L.at(0, r.uniform(0.31, 0.42))[1]
     strap = instep_strap(s, r.uniform(0.34, 0.48)) if style == 2 else None
-    front, rim = vamp(L, x, y), opening(s, height, x, y, r.uniform(0.055, 0.12), r.uniform(0.22, 0.32), r.uniform(0.015, 0.04))
+    front, rim = (
+        vamp(L, x, y),
+        opening(s, height, x, y, r.uniform(0.055, 0.12), r.uniform(0.22, 0.32), r.uniform(0.015, 0.04)),
+    )
     upper(s, back_line(L, height), rim, front)
     if style == 1: bow(s, np.array([x + 0.015, y + 0.012]))
     if style == 2:
@@ -484,7 +526,9 @@ def foot_strap(s, x, wide, lean, drawn=0.98):
         top = L.over(x + lean + side, 0.82)
         return curve(L.at(x + side), (x + side + 0.35 * lean + 0.003, mix(L.bed(x), top[1], 0.6)), top)
     a, b = edge(-wide / 2), edge(wide / 2)
-    top = curve(*(L.over(x + lean + k * wide, 0.82 + 0.12 * wide * (1 - 4 * k * k)) for k in (-0.5, -0.25, 0, 0.25, 0.5)))
+    top = curve(
+        *(L.over(x + lean + k * wide, 0.82 + 0.12 * wide * (1 - 4 * k * k)) for k in (-0.5, -0.25, 0, 0.25, 0.5))
+    )
     s.part("upper", a, top, b[::-1], bulge=0.025)
     for c, chance in ((a, drawn), (top, 0.95), (b, drawn)): s.line(c, chance)
 
@@ -567,7 +611,10 @@ def saddle(s, style, front, x):
     s.band("trim", a, b)
     s.line([a[-1], b[-1]], 0.8)
     m = mix(a, b, 0.5)
-    if style == 0: s.shape("lining", m[5] + [(-0.022, 0.01), (0, 0.004), (0.022, -0.008), (0.01, -0.025), (-0.022, 0.01)], 0.6, 0.002)
+    if style == 0:
+        s.shape(
+            "lining", m[5] + [(-0.022, 0.01), (0, 0.004), (0.022, -0.008), (0.01, -0.025), (-0.022, 0.01)], 0.6, 0.002
+        )
     for shift in (-0.02, 0.04) if style == 1 else ():
         top = m[3] + (0.03 + shift, -0.01 - 0.1 * shift)
         s.shape("trim", top + [(0, 0), (-0.018, -0.075), (0.02, -0.08), (0, 0)], 0.9, 0.008)
@@ -584,7 +631,10 @@ def loafer(s, r):
     tongue = curve((x - 0.03, y - 0.02), (x - 0.045, y + 0.045), (x - 0.005, y + 0.062), (x + 0.09, y + 0.005))
     s.part("upper", tongue, [(x + 0.12, y - 0.06)], bulge=0.02)
     s.line(tongue, 0.9)
-    rim, front = opening(s, height, x, y, r.uniform(0.11, 0.18), r.uniform(0.17, 0.23), r.uniform(0.02, 0.045)), vamp(L, x, y)
+    rim, front = (
+        opening(s, height, x, y, r.uniform(0.11, 0.18), r.uniform(0.17, 0.23), r.uniform(0.02, 0.045)),
+        vamp(L, x, y),
+    )
     upper(s, back_line(L, height), rim, front)
     if style < 3 or r.random() < 0.6:
         low, (end,) = beside(piece(front, 0.20, 0.74), r.uniform(0.04, 0.07)), piece(front, 0.77, 0.77, 1)
@@ -607,7 +657,16 @@ def random_shoe(
     "A shoe of a type"
     s = Shoe(random_last(kind, r))
     height, style = BUILDERS[kind](s, r)
-    return s, (TYPES.index(kind), style, s.last.heel, s.last.platform, s.last.spring, s.last.point, s.last.instep, height)
+    return s, (
+        TYPES.index(kind),
+        style,
+        s.last.heel,
+        s.last.platform,
+        s.last.spring,
+        s.last.point,
+        s.last.instep,
+        height,
+    )
 
 # %% ../../nbs/31_drawn_shoes.ipynb #d3782ffb
 def coverage(
@@ -656,7 +715,9 @@ def blur(image, sigma):
 # %% ../../nbs/31_drawn_shoes.ipynb #fd585720
 def _palette(hexes): return np.array([[int(h[i:i + 2], 16) for i in (0, 2, 4)] for h in hexes.split()]) / 255
 
-LEATHER = _palette("1c1a1c 3a281e 683e24 966238 be8c5c dec8a8 78181e 242c52 ece8e2 808286 46543e c4343c 3c6ea0 e2aab4 d6ae3c 1e6e68")
+LEATHER = _palette(
+    "1c1a1c 3a281e 683e24 966238 be8c5c dec8a8 78181e 242c52 ece8e2 808286 46543e c4343c 3c6ea0 e2aab4 d6ae3c 1e6e68"
+)
 BRIGHT = _palette("f0f0f0 1e1e22 dc3232 285abe fabe28 3ca05a f07828 9650aa 78c8dc f096b4")
 SOLE = _palette("f5f5f2 1e1c1c b07c54 5c3e2a c8b496 78787a")
 METAL = _palette("dbb85c c7c7cc")
@@ -678,7 +739,13 @@ class Look:
 
     def factors(self):
         "In the order of LOOK"
-        return (*(c for part in COLOURED for c in self.paints[part]), self.material, self.light, self.ambient, self.shadow)
+        return (
+            *(c for part in COLOURED for c in self.paints[part]),
+            self.material,
+            self.light,
+            self.ambient,
+            self.shadow,
+        )
 
 # %% ../../nbs/31_drawn_shoes.ipynb #c98a4692
 def random_look(
@@ -695,13 +762,27 @@ def random_look(
     sole, heel = pick(SOLE[:1] if sport and r.random() < 0.6 else SOLE, 0.03), pick(SOLE[1:5], 0.03)
     lining = upper * r.uniform(0.3, 0.6) if r.random() < 0.6 else 0.7 * pick(LEATHER[3:6])
     lace, metal = pick(BRIGHT[:1] if r.random() < 0.6 else BRIGHT), pick(METAL, 0)
-    paints = dict(upper=upper, trim=trim, sole=sole, heel=heel, lining=lining, mark=pick(BRIGHT), lace=lace, metal=metal, zip=metal,
-        seam=0.45 * upper, tread=0.55 * sole, stitch=np.clip(0.5 * upper + 0.5 * trim + 0.15, 0, 1))
+    paints = dict(
+        upper=upper,
+        trim=trim,
+        sole=sole,
+        heel=heel,
+        lining=lining,
+        mark=pick(BRIGHT),
+        lace=lace,
+        metal=metal,
+        zip=metal,
+        seam=0.45 * upper,
+        tread=0.55 * sole,
+        stitch=np.clip(0.5 * upper + 0.5 * trim + 0.15, 0, 1),
+    )
     material = int(r.choice(5, p=(0.25, 0, 0.2, 0.35, 0.2) if sport else (0.45, 0.22, 0.25, 0.08, 0)))
     return Look(paints, material, r.uniform(-0.6, 0.6), r.uniform(0.5, 0.65), r.uniform(0.25, 0.6), r.random((48, 48)))
 
 # %% ../../nbs/31_drawn_shoes.ipynb #549ca5d7
-THREADS = dict(lace=(0.0125, 1), seam=(0.005, 0.75), tread=(0.006, 0.6), stitch=(0.004, 0.8), zip=(0.008, 1)) # width, opacity
+THREADS = dict(
+    lace=(0.0125, 1), seam=(0.005, 0.75), tread=(0.006, 0.6), stitch=(0.004, 0.8), zip=(0.008, 1)
+)  # width, opacity
 SHINE = ((0.22, 14), (0.68, 30), (0, 1), (0.03, 6), (0.05, 6)) # of MATERIALS: strength, exponent
 
 def texture(look, material, size):
@@ -711,7 +792,8 @@ def texture(look, material, size):
     f, g = 47 * x % 1, 47 * y % 1
     noise = mix(mix(n[j, i], n[j, i + 1], f), mix(n[j + 1, i], n[j + 1, i + 1], f), g)
     if material == 3: return 0.10 * np.sin(2 * np.pi * x / 0.045) * np.sin(2 * np.pi * y / 0.045) + 0.05 * noise
-    if material == 4: return 0.16 * np.sin(2 * np.pi * (x + y) / 0.06) * np.sin(2 * np.pi * (x - y) / 0.06) + 0.04 * noise
+    if material == 4:
+        return 0.16 * np.sin(2 * np.pi * (x + y) / 0.06) * np.sin(2 * np.pi * (x - y) / 0.06) + 0.04 * noise
     return (0.05, 0.02, 0.14)[material] * noise
 
 # %% ../../nbs/31_drawn_shoes.ipynb #2283e0ae
@@ -797,18 +879,31 @@ class Person:
 
 def random_person(r):
     "Somebody"
-    return Person(r.uniform(0.5, 1.4), r.uniform(0.4, 2.6), r.uniform(0.85, 1.25), r.normal(0, 0.4), r.uniform(0.35, 1.2),
-        r.choice((0, 0.08, 0.3), p=(0.5, 0.3, 0.2)), int(r.integers(2)))
+    return Person(
+        r.uniform(0.5, 1.4),
+        r.uniform(0.4, 2.6),
+        r.uniform(0.85, 1.25),
+        r.normal(0, 0.4),
+        r.uniform(0.35, 1.2),
+        r.choice((0, 0.08, 0.3), p=(0.5, 0.3, 0.2)),
+        int(r.integers(2)),
+    )
 
 # %% ../../nbs/31_drawn_shoes.ipynb #d0122c0e
 def misproportion(skill, r):
     "A map of the unit square: how a whole drawing is off"
-    shift, stretch, shear = 0.012 * skill * r.normal(size=2), 1 + 0.030 * skill * r.normal(size=2), 0.025 * skill * r.normal()
+    shift, stretch, shear = (
+        0.012 * skill * r.normal(size=2),
+        1 + 0.030 * skill * r.normal(size=2),
+        0.025 * skill * r.normal(),
+    )
     size, phase = 0.009 * skill * r.normal(size=(2, 2, 2)), r.random((2, 2, 2))
     def off(p):
         d = p - 0.5
         q = 0.5 + d * stretch + shift + np.stack([shear * d[:, 1], 0 * d[:, 0]], 1)
-        waves = [size[a, f] * np.sin(2 * np.pi * ((f + 0.6) * p[:, a:a + 1] + phase[a, f])) for a in (0, 1) for f in (0, 1)]
+        waves = [
+            size[a, f] * np.sin(2 * np.pi * ((f + 0.6) * p[:, a : a + 1] + phase[a, f])) for a in (0, 1) for f in (0, 1)
+        ]
         return q + sum(waves)
     return off
 
@@ -833,7 +928,11 @@ def stroke(line, a, b, person, r, step):
     s = np.linspace(a - start, b + end, max(2, int((b - a + start + end) / step)))
     tip, tail = (at_length(line, np.array([x, y])) for x, y in ((a, a + 0.02), (b, b - 0.02)))
     ahead = lambda e: (e[0] - e[1]) / (np.hypot(*(e[0] - e[1])) + 1e-9)
-    p = at_length(line, np.clip(s, a, b)) + np.maximum(a - s, 0)[:, None] * ahead(tip) + np.maximum(s - b, 0)[:, None] * ahead(tail)
+    p = (
+        at_length(line, np.clip(s, a, b))
+        + np.maximum(a - s, 0)[:, None] * ahead(tip)
+        + np.maximum(s - b, 0)[:, None] * ahead(tail)
+    )
     p += person.skill * (0.0045 * r.normal(size=2) + 0.0022 * min(1, 4 * (b - a)) * shaking(len(s), b - a, r, 0.25))
     near_end = np.clip(np.minimum(s - s[0], s[-1] - s) / 0.05, 0, 1)
     return p, (0.72 + 0.28 * near_end) * (1 + 0.1 * shaking(len(s), b - a, r, 0.5)[:, 0]) * r.uniform(0.85, 1.1)
@@ -874,7 +973,12 @@ def one_shoe(
     place, where = random_place(shoe, r(1))
     look = random_look(kind, r(2))
     drawn = [sketch(shoe, place, random_person(r(3, k)), r(4, k), size) for k in range(sketch_count(i))]
-    return f"{i:04d} {kind}, {STYLES[kind][shape[1]]}", picture(shoe, place, look, size), drawn, (*shape, *where, *look.factors())
+    return (
+        f"{i:04d} {kind}, {STYLES[kind][shape[1]]}",
+        picture(shoe, place, look, size),
+        drawn,
+        (*shape, *where, *look.factors()),
+    )
 
 # %% ../../nbs/31_drawn_shoes.ipynb #123ab4ce
 def draw_shoes(n, size, seed):
@@ -894,7 +998,15 @@ def drawn_shoes(
 )->SketchSplit: # nine tenths for training, a tenth for the test, by shoe
     "The drawn shoes, from the cache if they are there"
     if not 16 <= size <= 512: raise ValueError(f"size is {size}: expected 16 to 512 px")
-    if n_photos < 10: raise ValueError(f"n_photos is {n_photos}: expected at least 10, so that a tenth of them can be the test")
+    if n_photos < 10:
+        raise ValueError(f"n_photos is {n_photos}: expected at least 10, so that a tenth of them can be the test")
     settings = dict(part="drawn_shoes", n=n_photos, size=size, seed=seed, numpy=np.__version__)
-    whole = kept(cache_folder(cache), settings, ("drawn_shoes",), lambda: draw_shoes(n_photos, size, seed), save_set, load_sketches)
+    whole = kept(
+        cache_folder(cache),
+        settings,
+        ("drawn_shoes",),
+        lambda: draw_shoes(n_photos, size, seed),
+        save_set,
+        load_sketches,
+    )
     return SketchSplit(*(whole[rows] for rows in split_photos(n_photos, seed=seed)))

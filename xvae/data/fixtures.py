@@ -54,7 +54,9 @@ def write_fixture(
     with one_thread_each(), whole(out/name) as folder:
         folder.mkdir()
         known = FIXTURES[name](folder, **settings)
-        flat = {f"{row}|{key}": torch.as_tensor(value) for row, fields in known.items() for key, value in fields.items()}
+        flat = {
+            f"{row}|{key}": torch.as_tensor(value) for row, fields in known.items() for key, value in fields.items()
+        }
         save_tensors(known_file(name, out), flat)
     return out/name
 
@@ -245,7 +247,9 @@ def world_motion(
 )->np.ndarray: # (frames, 17, 3) float64 mm, world with z up
     "A person near the middle of the room, slowly carried along"
     rng = np.random.default_rng([subject, list(SUFFIXES).index(action), take])
-    bodies = on_floor(from_directions(perform(action, subject, take, frames), subject_lengths(subject))).double().numpy()
+    bodies = (
+        on_floor(from_directions(perform(action, subject, take, frames), subject_lengths(subject))).double().numpy()
+    )
     way = rng.uniform(-600, 600, 2) + rng.uniform(-15, 15, 2) * np.arange(frames)[:, None]
     world = bodies + np.pad(way, ((0, 0), (0, 1)))[:, None]
     if (subject, action, take) == (1, "Directions", 1):
@@ -267,7 +271,9 @@ def all_joints(
     ends = landmarks(torch.as_tensor(joints))[0].numpy()
     for at, wrist, tip in ((20, LWRIST, LHAND), (28, RWRIST, RHAND)):
         along = ends[:, tip] - ends[:, wrist]
-        body[:, at], body[:, at + 1], body[:, at + 2], body[:, at + 3] = (ends[:, wrist] + k * along for k in (0, 0.6, 0, 1))
+        body[:, at], body[:, at + 1], body[:, at + 2], body[:, at + 3] = (
+            ends[:, wrist] + k * along for k in (0, 0.6, 0, 1)
+        )
     for ankle, toe in ((3, RTOE), (8, LTOE)):
         body[:, ankle + 1], body[:, ankle + 2] = ends[:, toe], ends[:, toe] + 0.4 * (ends[:, toe] - body[:, ankle])
     return body
@@ -298,7 +304,9 @@ def write_masks(
         cell.attrs["MATLAB_class"] = np.bytes_("cell")
         store = f.create_group("#refs#")
         for i, mask in enumerate(masks):
-            entry = store.create_dataset(f"f{i}", data=mask.T, chunks=mask.T.shape, compression="gzip", compression_opts=1)
+            entry = store.create_dataset(
+                f"f{i}", data=mask.T, chunks=mask.T.shape, compression="gzip", compression_opts=1
+            )
             entry.attrs["MATLAB_class"] = np.bytes_("uint8")
             cell[i, 0] = entry.ref
     with open(path, "r+b") as f: f.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
@@ -426,17 +434,31 @@ def write_view(
     "Write what lies on disk for one camera of one take"
     kind = np.float64 if subject == 7 else np.float32
     for folder, values in (("D3_Positions_mono", v.joints), ("D2_Positions", v.points)):
-        write_cdf(root/"MyPoseFeatures"/folder/f"{stem}.cdf", values[:poses].reshape(poses, -1).astype(kind), subject == 7)
+        write_cdf(
+            root / "MyPoseFeatures" / folder / f"{stem}.cdf",
+            values[:poses].reshape(poses, -1).astype(kind),
+            subject == 7,
+        )
     frames, outlines, boxes = ([f(v, i) for i in range(len(v.joints))] for f in (shown_blocks, mask_blocks, bounds))
     write_video(root/"Videos"/f"{stem}.mp4", (enlarge(f, *v.size) for f in frames), v.size, damage=damage)
     write_masks(root/"MySegmentsMat"/"ground_truth_bb"/f"{stem}.mat", [filled(b, v.size) for b in boxes[:masks]])
     as_stored = {6: lambda m: np.stack([m, 0 * m], -1), 8: lambda m: 255 * m}.get(subject, lambda m: m)
-    write_masks(root/"MySegmentsMat"/"ground_truth_bs"/f"{stem}.mat", [as_stored(enlarge(m, *v.size)) for m in outlines[:masks]])
+    write_masks(
+        root / "MySegmentsMat" / "ground_truth_bs" / f"{stem}.mat",
+        [as_stored(enlarge(m, *v.size)) for m in outlines[:masks]],
+    )
     coarse = lambda blocks: np.stack([cells(b, 5) for b in blocks[:poses]])
-    return dict(joints=v.joints[:poses, USED], joints_2d=v.points[:poses, USED].astype(np.float32),
-        seen_2d=v.seen[:poses].astype(np.float32), boxes=np.stack(boxes[:poses]),
-        pictures=coarse(frames).round().astype(np.uint8), masks=coarse(outlines), stored_masks=masks, size=np.array(v.size),
-        frames=len(v.joints))
+    return dict(
+        joints=v.joints[:poses, USED],
+        joints_2d=v.points[:poses, USED].astype(np.float32),
+        seen_2d=v.seen[:poses].astype(np.float32),
+        boxes=np.stack(boxes[:poses]),
+        pictures=coarse(frames).round().astype(np.uint8),
+        masks=coarse(outlines),
+        stored_masks=masks,
+        size=np.array(v.size),
+        frames=len(v.joints),
+    )
 
 # %% ../../nbs/25_fixtures.ipynb #224e49b3
 def filled(
@@ -460,14 +482,22 @@ def write_take(
     body = all_joints(world_motion(subject, action, take, frames + 3))
     stored = body + [200.0 * ((subject, action, take) in SHIFTED), 0, 0]
     name, rows = sequence_name(subject, action, take), {}
-    write_cdf(root/"MyPoseFeatures"/"D3_Positions"/f"{name}.cdf", stored[:frames].reshape(frames, 96).astype(np.float32))
+    write_cdf(
+        root / "MyPoseFeatures" / "D3_Positions" / f"{name}.cdf", stored[:frames].reshape(frames, 96).astype(np.float32)
+    )
     for camera, number in enumerate(CAMERAS):
         shown = frames + 1 + (camera + take) % 3
         v = view(body[:shown], stored[:shown], subject, camera)
         damage = (subject, action, take, camera) == CORRUPT
         row = write_view(root, f"{name}.{number}", v, frames, max(1, frames - 2 * (take == 2)), subject, damage)
-        rows[f"S{subject}/{name}.{number}"] = row | dict(world=stored[:frames, USED].astype(np.float32), readable=not damage,
-            shifted=(subject, action, take) in SHIFTED, subject=subject, take=take, camera=camera)
+        rows[f"S{subject}/{name}.{number}"] = row | dict(
+            world=stored[:frames, USED].astype(np.float32),
+            readable=not damage,
+            shifted=(subject, action, take) in SHIFTED,
+            subject=subject,
+            take=take,
+            camera=camera,
+        )
     return rows
 
 # %% ../../nbs/25_fixtures.ipynb #ee141664
@@ -482,8 +512,10 @@ def human36m(
     rows = {}
     for subject in tqdm(subjects, desc="human36m", delay=2, leave=False):
         root = folder/f"S{subject}"
-        for part in ("D3_Positions", "D3_Positions_mono", "D2_Positions"): (root/"MyPoseFeatures"/part).mkdir(parents=True)
-        for part in ("Videos", "MySegmentsMat/ground_truth_bb", "MySegmentsMat/ground_truth_bs"): (root/part).mkdir(parents=True)
+        for part in ("D3_Positions", "D3_Positions_mono", "D2_Positions"):
+            (root / "MyPoseFeatures" / part).mkdir(parents=True)
+        for part in ("Videos", "MySegmentsMat/ground_truth_bb", "MySegmentsMat/ground_truth_bs"):
+            (root / part).mkdir(parents=True)
         for action in actions:
             for take in (1, 2): rows |= write_take(root, subject, action, take, frames)
         _write_all(root)
@@ -530,8 +562,19 @@ def mmpose_rows(
     columns = dict(imgname=np.array(names), center=(low + high) / 2, scale=1.2 * (high - low).max(1) / 200,
         part=np.concatenate([points, one], -1), S=np.concatenate([joints / 1000.0, one], -1))
     pictures = np.stack([cells(shown_blocks(v, i), 5) for i in range(len(body))]).round().astype(np.uint8)
-    return columns, {f"S{subject}/{name}": dict(joints=joints, joints_2d=points.astype(np.float32), center=columns["center"],
-        side=200 * columns["scale"], pictures=pictures, readable=readable, subject=subject, take=take, camera=camera)}
+    return columns, {
+        f"S{subject}/{name}": dict(
+            joints=joints,
+            joints_2d=points.astype(np.float32),
+            center=columns["center"],
+            side=200 * columns["scale"],
+            pictures=pictures,
+            readable=readable,
+            subject=subject,
+            take=take,
+            camera=camera,
+        )
+    }
 
 # %% ../../nbs/25_fixtures.ipynb #6a3e734c
 @fixture
@@ -543,7 +586,9 @@ def human36m_mmpose(
 )->dict: # what a reader must return
     "Rendered people in the form that mmpose prepares: images, and annotation_body3d/fps10"
     parts, rows = dict(train=[], test=[]), {}
-    for s, a, t, c in tqdm([(s, a, t, c) for s in subjects for a in actions for t in (1, 2) for c in range(4)], delay=2, leave=False):
+    for s, a, t, c in tqdm(
+        [(s, a, t, c) for s in subjects for a in actions for t in (1, 2) for c in range(4)], delay=2, leave=False
+    ):
         columns, row = mmpose_rows(folder, s, a, t, c, frames)
         parts["test" if s in (9, 11) else "train"].append(columns)
         rows |= row
@@ -646,7 +691,24 @@ def lspet(
     return {name: row | dict(labelled=l) for (name, row), l in zip(rows.items(), labelled)}
 
 # %% ../../nbs/25_fixtures.ipynb #de423424
-MPII16 = [3, 2, 1, 4, 5, 6, 0, None, 8, 10, 16, 15, 14, 11, 12, 13] # among the 17; the 8th is the middle of the shoulders
+MPII16 = [
+    3,
+    2,
+    1,
+    4,
+    5,
+    6,
+    0,
+    None,
+    8,
+    10,
+    16,
+    15,
+    14,
+    11,
+    12,
+    13,
+]  # among the 17; the 8th is the middle of the shoulders
 NOTHING = np.zeros((0, 0))
 
 # %% ../../nbs/25_fixtures.ipynb #a50ac27c
@@ -710,7 +772,9 @@ def mpii_picture(
     "One or two people side by side"
     pictures, masks, points = strangers(max(1, people), 320, 150, seed)
     if people < 2: return pictures[0, 40:280], points[:people] - [0, 40]
-    picture, second, mask = (np.roll(x, shift, 1) for x, shift in ((pictures[0], -70), (pictures[1], 70), (masks[1], 70)))
+    picture, second, mask = (
+        np.roll(x, shift, 1) for x, shift in ((pictures[0], -70), (pictures[1], 70), (masks[1], 70))
+    )
     picture[mask] = second[mask]
     return picture[40:280], points + [[[-70, -40]], [[70, -40]]]
 
@@ -724,11 +788,20 @@ def release(
         column = np.empty((len(values), 1), object)
         for i, v in enumerate(values): column[i, 0] = v
         return column
-    single = [np.array([[k + 1.0] for k, letter in enumerate(case) if letter.isupper()]).reshape(-1, 1) for case in cases]
+
+    single = [
+        np.array([[k + 1.0] for k, letter in enumerate(case) if letter.isupper()]).reshape(-1, 1) for case in cases
+    ]
     train = [not any(letter in "tT" for letter in "".join(cases[:i + 1])) for i in range(len(cases))]
     act = structs([struct(act_name="standing", cat_name="rendered", act_id=float(i)) for i in range(len(cases))]).T
-    return struct(annolist=structs(annolist), img_train=np.array([train], np.uint8), single_person=cell(single), act=act,
-        version="12", video_list=cell(["nobody's film"]))
+    return struct(
+        annolist=structs(annolist),
+        img_train=np.array([train], np.uint8),
+        single_person=cell(single),
+        act=act,
+        version="12",
+        video_list=cell(["nobody's film"]),
+    )
 
 # %% ../../nbs/25_fixtures.ipynb #82a53c9e
 @fixture
@@ -752,7 +825,9 @@ def mpii(
 
 # %% ../../nbs/25_fixtures.ipynb #dd74f1ec
 SMPLH_PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19] # of the body's 22 joints
-HAND_PARENTS = [k for hand, wrist in ((22, 20), (37, 21)) for f in range(5) for k in (wrist, hand + 3 * f, hand + 3 * f + 1)]
+HAND_PARENTS = [
+    k for hand, wrist in ((22, 20), (37, 21)) for f in range(5) for k in (wrist, hand + 3 * f, hand + 3 * f + 1)
+]
 REST = np.array([float(v) for v in """
 0 -0.23 0.03  0.07 -0.32 0.02  -0.07 -0.32 0.02  0 -0.11 0  0.10 -0.72 0.01  -0.10 -0.72 0.01  0 0.02 0.02
 0.09 -1.14 -0.03  -0.09 -1.14 -0.03  0 0.08 0.03  0.12 -1.20 0.09  -0.12 -1.20 0.09  0 0.28 -0.01
@@ -822,7 +897,9 @@ def smplh_joints(
 RECORDINGS = ( # name, frames a second, gender, first shape parameter
     ("CMU/01/01_01_poses", 120.0, "male", 0.0), ("CMU/01/01_02_poses", 120.00004577, b"female", 1.0),
     ("CMU/02/02_01_poses", 60.0, "male", -1.0), ("CMU/02/02_02_stageii", 120.0, "neutral", 0.0))
-MODELS = dict(male=(1.05, 4294967295), female=(0.95, -1), neutral=(1.0, 4294967295)) # size, parent of the pelvis in the table
+MODELS = dict(
+    male=(1.05, 4294967295), female=(0.95, -1), neutral=(1.0, 4294967295)
+)  # size, parent of the pelvis in the table
 
 # %% ../../nbs/25_fixtures.ipynb #674b88fc
 def recording_keys(
@@ -836,12 +913,22 @@ def recording_keys(
     "What an npz of AMASS holds, in its older or newer form"
     flat, T = poses.reshape(len(poses), 156), len(poses)
     both = dict(trans=trans, gender=np.array(gender), betas=betas)
-    if not name.endswith("stageii"): return both | dict(poses=flat, mocap_framerate=np.array(fps), dmpls=np.zeros((T, 8)))
+    if not name.endswith("stageii"):
+        return both | dict(poses=flat, mocap_framerate=np.array(fps), dmpls=np.zeros((T, 8)))
     face = np.zeros((T, 9))
     parts = dict(root_orient=flat[:, :3], pose_body=flat[:, 3:66])
     parts |= dict(pose_jaw=face[:, :3], pose_eye=face[:, 3:], pose_hand=flat[:, 66:])
-    return both | parts | dict(poses=np.concatenate([*parts.values()], 1), num_betas=np.array(16), mocap_frame_rate=np.array(fps),
-        mocap_time_length=np.array(T / fps), surface_model_type=np.array("smplx"))
+    return (
+        both
+        | parts
+        | dict(
+            poses=np.concatenate([*parts.values()], 1),
+            num_betas=np.array(16),
+            mocap_frame_rate=np.array(fps),
+            mocap_time_length=np.array(T / fps),
+            surface_model_type=np.array("smplx"),
+        )
+    )
 
 # %% ../../nbs/25_fixtures.ipynb #cda6b02f
 @fixture
@@ -994,10 +1081,31 @@ def asf_text(
         return "\n     ".join(["  begin", *lines, *([f"dof {' '.join(b.dof)}", *limits] if b.dof else [])]) + "\n  end"
     children = {}
     for b in bones: children.setdefault(b.parent, []).append(b.name)
-    return "\n".join(["# rendered people", ":version 1.10", ":name VICON", ":units", "  mass 1.0", "  length 0.45", "  angle deg",
-        ":documentation", "   a made-up person", ":root", "   order TX TY TZ RX RY RZ", "   axis XYZ", "   position 0 0 0",
-        "   orientation 0 0 0", ":bonedata", *(block(i, b) for i, b in enumerate(bones, 1)), ":hierarchy", "  begin",
-        *(f"    {parent} {' '.join(names)}" for parent, names in children.items()), "  end", ""])
+    return "\n".join(
+        [
+            "# rendered people",
+            ":version 1.10",
+            ":name VICON",
+            ":units",
+            "  mass 1.0",
+            "  length 0.45",
+            "  angle deg",
+            ":documentation",
+            "   a made-up person",
+            ":root",
+            "   order TX TY TZ RX RY RZ",
+            "   axis XYZ",
+            "   position 0 0 0",
+            "   orientation 0 0 0",
+            ":bonedata",
+            *(block(i, b) for i, b in enumerate(bones, 1)),
+            ":hierarchy",
+            "  begin",
+            *(f"    {parent} {' '.join(names)}" for parent, names in children.items()),
+            "  end",
+            "",
+        ]
+    )
 
 # %% ../../nbs/25_fixtures.ipynb #8c6e605b
 def amc_text(
@@ -1054,8 +1162,13 @@ def cmu(
     rows = {}
     for seed, (name, size) in enumerate({"01_01": 1.0, "01_02": 1.0, "02_01": 0.9, "03_01": 1.05}.items()):
         bones, motion, subject = cmu_bones(size), cmu_walk(frames, seed), name[:2]
-        if subject == "03": files = {f"data/003/{name}.bvh": bvh_text(bones, motion)}
-        else: files = {f"subjects/{subject}/{subject}.asf": asf_text(bones), f"subjects/{subject}/{name}.amc": amc_text(motion)}
+        if subject == "03":
+            files = {f"data/003/{name}.bvh": bvh_text(bones, motion)}
+        else:
+            files = {
+                f"subjects/{subject}/{subject}.asf": asf_text(bones),
+                f"subjects/{subject}/{name}.amc": amc_text(motion),
+            }
         for path, text in files.items():
             (folder/path).parent.mkdir(parents=True, exist_ok=True)
             (folder/path).write_text(text, newline="\r\n")
@@ -1063,7 +1176,23 @@ def cmu(
     return rows
 
 # %% ../../nbs/25_fixtures.ipynb #ac787504
-BODY_25 = {0: 9, 1: 8, 2: 14, 3: 15, 4: 16, 5: 11, 6: 12, 7: 13, 8: 0, 9: 1, 10: 2, 11: 3, 12: 4, 13: 5, 14: 6} # OpenPose's: ours
+BODY_25 = {
+    0: 9,
+    1: 8,
+    2: 14,
+    3: 15,
+    4: 16,
+    5: 11,
+    6: 12,
+    7: 13,
+    8: 0,
+    9: 1,
+    10: 2,
+    11: 3,
+    12: 4,
+    13: 5,
+    14: 6,
+}  # OpenPose's: ours
 COCO_18 = {0: 9, 1: 8, 2: 14, 3: 15, 4: 16, 5: 11, 6: 12, 7: 13, 8: 1, 9: 2, 10: 3, 11: 4, 12: 5, 13: 6}
 
 # %% ../../nbs/25_fixtures.ipynb #eab3209a
@@ -1077,7 +1206,10 @@ def openpose(
         row = np.zeros((count, 3))
         for i, j in names.items():
             if confidence[j] > 0: row[i] = [*xy[j], confidence[j]]
-        return {key: row.ravel().round(4).tolist()} | {f"{part}_keypoints_2d": [] for part in ("face", "hand_left", "hand_right")}
+        return {key: row.ravel().round(4).tolist()} | {
+            f"{part}_keypoints_2d": [] for part in ("face", "hand_left", "hand_right")
+        }
+
     return json.dumps(dict(version=1.0 if old else 1.3, people=[numbers(*p) for p in people]))
 
 # %% ../../nbs/25_fixtures.ipynb #09f43476
@@ -1098,7 +1230,8 @@ def pictures(
     rows = {}
     for name, (picture, persons) in cases.items():
         Image.fromarray(picture).save(folder/name, **({"quality": 95} if name.endswith("jpg") else {}))
-        if persons is not None: (folder/f"{Path(name).stem}_keypoints.json").write_text(openpose(persons, name == "clara.png"))
+        if persons is not None:
+            (folder / f"{Path(name).stem}_keypoints.json").write_text(openpose(persons, name == "clara.png"))
         rows[name] = dict(picture=picture) | _people(persons or [])
     (folder/"masks").mkdir()
     Image.fromarray(255 * masks[0].astype(np.uint8)).save(folder/"masks/anna.png")
@@ -1106,7 +1239,12 @@ def pictures(
     return rows | _film(folder, frames, seen)
 
 def _people(people):
-    return dict(joints_2d=np.stack([xy for xy, _ in people]), confidence=np.stack([c for _, c in people])) if people else {}
+    return (
+        dict(joints_2d=np.stack([xy for xy, _ in people]), confidence=np.stack([c for _, c in people]))
+        if people
+        else {}
+    )
+
 
 def _film(folder, frames, seen):
     "A video of somebody, and OpenPose's word on most of its frames"
@@ -1129,7 +1267,9 @@ def main(
     words:list|None=None, # of the command line
 )->None:
     "Write fixtures"
-    parser = argparse.ArgumentParser("python -m xvae.data.fixtures", description="Tiny datasets in the formats of the real ones")
+    parser = argparse.ArgumentParser(
+        "python -m xvae.data.fixtures", description="Tiny datasets in the formats of the real ones"
+    )
     parser.add_argument("name", choices=[*FIXTURES, "all"])
     parser.add_argument("--out", required=True, help="folder for NAME and NAME.known.safetensors")
     args = parser.parse_args(words)

@@ -68,10 +68,20 @@ _stands = _table("""
 11 -1.3395353 -3.1006424 -0.43441947 -1609.8153  5177.336  1537.8967
 11 -1.305282  -3.2068187 -2.737593   -1590.738  -3854.169  1578.0176
 """)
-EXTRINSICS = {int(s): _stands[_stands[:, 0] == s, 1:] for s in np.unique(_stands[:, 0])} # (4, 6) rx ry rz (rad), tx ty tz (mm)
+EXTRINSICS = {
+    int(s): _stands[_stands[:, 0] == s, 1:] for s in np.unique(_stands[:, 0])
+}  # (4, 6) rx ry rz (rad), tx ty tz (mm)
 
 # %% ../../nbs/21_human36m.ipynb #ded4fb8b
-FRAMES = {1: 248_429, 5: 396_358, 6: 249_907, 7: 406_533, 8: 258_758, 9: 317_720, 11: 233_007} # of four cameras together
+FRAMES = {
+    1: 248_429,
+    5: 396_358,
+    6: 249_907,
+    7: 406_533,
+    8: 258_758,
+    9: 317_720,
+    11: 233_007,
+}  # of four cameras together
 
 # %% ../../nbs/21_human36m.ipynb #2a942205
 def rotation(
@@ -115,7 +125,25 @@ def to_pixels(
     return f * (xy * bend + p[::-1] * r2) + c
 
 # %% ../../nbs/21_human36m.ipynb #487bd16a
-FROM_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27) # the 17 joints among the 32, in the order of JOINTS
+FROM_32 = (
+    0,
+    1,
+    2,
+    3,
+    6,
+    7,
+    8,
+    12,
+    13,
+    14,
+    15,
+    17,
+    18,
+    19,
+    25,
+    26,
+    27,
+)  # the 17 joints among the 32, in the order of JOINTS
 
 # %% ../../nbs/21_human36m.ipynb #54e02a6f
 def facing(
@@ -152,7 +180,10 @@ def _check_numbers(joints, source):
 def _check_unit(lengths, subject, source, unit):
     times = np.median(lengths / subject_lengths(subject).numpy())
     if not 0.6 < times < 1.6:
-        looks = next((f", they look like {u}" for u, t in (("metres", 1000), ("millimetres", 0.001)) if 0.6 < t * times < 1.6), "")
+        looks = next(
+            (f", they look like {u}" for u, t in (("metres", 1000), ("millimetres", 0.001)) if 0.6 < t * times < 1.6),
+            "",
+        )
         what = f"the bones are {times:.3g} times as long as a person's, expected {unit}{looks}"
         fault(source, what, f"write the file again in {unit}")
 
@@ -160,8 +191,11 @@ def _check_unit(lengths, subject, source, unit):
 def _check_frame(joints, source):
     depth = np.median(joints[:, 0, 2])
     if not 2000 < depth < 9000:
-        fault(source, f"the pelvis is {depth / 1000:.2f} m away, expected 2 to 9 m in the frame of the camera (z away from it)",
-               "take the poses of the camera frame (D3_Positions_mono), not root-centred")
+        fault(
+            source,
+            f"the pelvis is {depth / 1000:.2f} m away, expected 2 to 9 m in the frame of the camera (z away from it)",
+            "take the poses of the camera frame (D3_Positions_mono), not root-centred",
+        )
 
 # %% ../../nbs/21_human36m.ipynb #23526f16
 def _check_sides(joints, source):
@@ -179,9 +213,14 @@ def _check_bones(lengths, subject, source):
     middle, spread = np.median(lengths, 0), lengths.std(0)
     for j in range(1, 17):
         if not low[j - 1] <= middle[j - 1] <= high[j - 1]:
-            fault(source, f"the bone to joint {j} ({JOINTS[j]}) is {middle[j - 1]:.0f} mm long, expected {low[j - 1]:.0f} to "
-                   f"{high[j - 1]:.0f} for S{subject}", "is it this subject's file, in the joint order of 32?")
-    if spread.max() > 5: fault(source, f"a bone's length varies by {spread.max():.0f} mm, expected a rigid skeleton", _again)
+            fault(
+                source,
+                f"the bone to joint {j} ({JOINTS[j]}) is {middle[j - 1]:.0f} mm long, expected {low[j - 1]:.0f} to "
+                f"{high[j - 1]:.0f} for S{subject}",
+                "is it this subject's file, in the joint order of 32?",
+            )
+    if spread.max() > 5:
+        fault(source, f"a bone's length varies by {spread.max():.0f} mm, expected a rigid skeleton", _again)
 
 # %% ../../nbs/21_human36m.ipynb #b55cd001
 def check_poses(
@@ -199,8 +238,23 @@ def check_poses(
     _check_bones(lengths, subject, source)
 
 # %% ../../nbs/21_human36m.ipynb #1c0bab42
-ACTIONS = ("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases", "Sitting", "SittingDown",
-           "Smoking", "Waiting", "WalkDog", "Walking", "WalkTogether")
+ACTIONS = (
+    "Directions",
+    "Discussion",
+    "Eating",
+    "Greeting",
+    "Phoning",
+    "Photo",
+    "Posing",
+    "Purchases",
+    "Sitting",
+    "SittingDown",
+    "Smoking",
+    "Waiting",
+    "WalkDog",
+    "Walking",
+    "WalkTogether",
+)
 RENAMED = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"} # S1's names
 _numbers = """Directions S5 12, Discussion S5 23 S9 12 S11 12, Eating S1 2- S6 12, Greeting S5 12 S11 2-, Phoning S7 2- S11 32,
 Posing S6 2-, Sitting S1 12 S6 12, SittingDown S1 2- S5 -1 S7 -1 S8 -1 S9 -1 S11 -1, Smoking S11 2-, Photo S5 -2 S6 -1 S7 -1,
@@ -243,7 +297,8 @@ def _stems(folder, pattern):
 def _camera_of(path, name):
     "A file's name without its ending -> (stem, camera)"
     stem, _, camera = name.rpartition(".")
-    if camera not in CAMERAS: fault(path, f"'{name}' names no camera, expected .{', .'.join(CAMERAS)}", "use its original name")
+    if camera not in CAMERAS:
+        fault(path, f"'{name}' names no camera, expected .{', .'.join(CAMERAS)}", "use its original name")
     return stem, CAMERAS.index(camera)
 
 # %% ../../nbs/21_human36m.ipynb #7e2bb1c5
@@ -257,7 +312,9 @@ def sequences(
         stem, camera = _camera_of(folder / MONO, name)
         found.setdefault(stem, set()).add(camera)
     for stem in _stems(folder / WORLD, "*.cdf"):
-        found.setdefault(stem, set()).update(c for c in range(4) if (folder / VIDEOS / f"{stem}.{CAMERAS[c]}.mp4").is_file())
+        found.setdefault(stem, set()).update(
+            c for c in range(4) if (folder / VIDEOS / f"{stem}.{CAMERAS[c]}.mp4").is_file()
+        )
     return [Sequence(subject, stem, *take_number(subject, stem), tuple(sorted(found[stem]))) for stem in sorted(found)]
 
 # %% ../../nbs/21_human36m.ipynb #f1e9903f
@@ -285,9 +342,12 @@ def read_cdf(
 )->np.ndarray: # (T, 17, dims) float64, in the order of JOINTS
     "The evaluated joints of a pose file; a damaged one is an error"
     cdflib = needs("cdflib", "h36m")
-    if not Path(path).is_file(): raise FileNotFoundError(f"{path}: no such file, expected a pose file; unpack its archive again")
-    try: pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), dtype=np.float64)
-    except Exception as e: fault(path, f"not readable ({_line(e)}), expected a whole CDF file with a variable Pose", _again)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file, expected a pose file; unpack its archive again")
+    try:
+        pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), dtype=np.float64)
+    except Exception as e:
+        fault(path, f"not readable ({_line(e)}), expected a whole CDF file with a variable Pose", _again)
     if pose.ndim not in (2, 3) or pose.shape[-1] != 32 * dims or not pose.size:
         fault(path, f"Pose has shape {pose.shape}, expected (1, frames, {32 * dims}), which is 32 joints", _again)
     return pose.reshape(-1, 32, dims)[:, list(FROM_32)]
@@ -300,7 +360,8 @@ def check_pixels(
     source, # the file's name, for the error
 )->None:
     "An error unless the 2D joints are the projection of the 3D joints"
-    if len(pixels) != len(joints): fault(source, f"has {len(pixels)} rows, expected {len(joints)} as in the 3D positions", _again)
+    if len(pixels) != len(joints):
+        fault(source, f"has {len(pixels)} rows, expected {len(joints)} as in the 3D positions", _again)
     if not np.isfinite(pixels).all(): fault(source, "a 2D joint is not a number, expected pixels everywhere", _again)
     off = np.median(np.abs(pixels - to_pixels(joints, camera)))
     if not off < 1:
@@ -324,7 +385,7 @@ def read_poses(
     root, # folder of the dataset
     sequence:Sequence, # which take
     camera:int, # 0..3
-)->tuple: # (T, 17, 3) mm in the camera frame, (T, 17, 2) px
+)->tuple:  # (T, 17, 3) mm in the camera frame, (T, 17, 2) px
     "Checked joints of a video; from the world's where there are none of the camera, projected where there are no pixels"
     mono, d2 = file_of(root, sequence, camera, MONO), file_of(root, sequence, camera, D2)
     source = mono if mono.is_file() else file_of(root, sequence, None, WORLD)
@@ -354,7 +415,8 @@ def frames(
                 count = i + 1
                 if i % stride == 0: yield i, frame.to_ndarray(format="rgb24")
             _check_count(path, count, stream.frames, n)
-    except av.FFmpegError as e: fault(path, f"not readable after {count} frames ({e.strerror}), expected a whole video", _again)
+    except av.FFmpegError as e:
+        fault(path, f"not readable after {count} frames ({e.strerror}), expected a whole video", _again)
 
 # %% ../../nbs/21_human36m.ipynb #296cb5ff
 def _check_scale(path, width, height):
@@ -368,13 +430,18 @@ def _check_stream(path, file):
     stream = file.streams.video[0]
     _check_scale(path, stream.width, stream.height)
     if stream.average_rate and abs(stream.average_rate - 50) > 1:
-        fault(path, f"has {float(stream.average_rate):.4g} frames a second, expected 50", "use the original, joints fit no other")
+        fault(
+            path,
+            f"has {float(stream.average_rate):.4g} frames a second, expected 50",
+            "use the original, joints fit no other",
+        )
     return stream
 
 # %% ../../nbs/21_human36m.ipynb #1c6c429c
 def _check_count(path, count, promised, n):
     if count < min(promised or 0, n): fault(path, f"ends after {count} of {promised} frames, expected all", _again)
-    if count < n: warnings.warn(f"{path}: the video has {count} frames and {n} poses; the last {n - count} poses are left out")
+    if count < n:
+        warnings.warn(f"{path}: the video has {count} frames and {n} poses; the last {n - count} poses are left out")
 
 # %% ../../nbs/21_human36m.ipynb #190fc5f5
 @contextmanager
@@ -383,7 +450,8 @@ def _matlab(path):
     try:
         with h5py.File(path) as file:
             cells = file["Masks"][()].ravel()
-            if not len(cells) or cells.dtype != object: fault(path, "Masks has no cells, expected one for each frame", _again)
+            if not len(cells) or cells.dtype != object:
+                fault(path, "Masks has no cells, expected one for each frame", _again)
             yield file, cells
     except (OSError, KeyError) as e:
         fault(path, f"not readable ({_line(e)}), expected a whole MATLAB 7.3 file with a variable Masks", _again)
@@ -392,7 +460,8 @@ def _matlab(path):
 def _mask(path, file, cell, i):
     try: data = file[cell]
     except ValueError as e: fault(path, f"the mask of frame {i} is missing ({e}), expected one for each frame", _again)
-    if data.ndim not in (2, 3): fault(path, f"the mask of frame {i} has shape {data.shape}, expected height and width", _again)
+    if data.ndim not in (2, 3):
+        fault(path, f"the mask of frame {i} has shape {data.shape}, expected height and width", _again)
     return ((data[0] if data.ndim == 3 else data[()]).T > 0).astype(np.uint8)
 
 # %% ../../nbs/21_human36m.ipynb #3d6f89b8
@@ -442,7 +511,8 @@ def kind_of(
     with _matlab(path) as (file, cells):
         for i in sorted({0, len(cells) // 2, len(cells) - 1}):
             mask = _mask(path, file, cells[i], i)
-            if e := extent(mask): return "box" if mask.sum() > 0.95 * (e[2] - e[0] + 1) * (e[3] - e[1] + 1) else "silhouette"
+            if e := extent(mask):
+                return "box" if mask.sum() > 0.95 * (e[2] - e[0] + 1) * (e[3] - e[1] + 1) else "silhouette"
     return ""
 
 # %% ../../nbs/21_human36m.ipynb #76aadc35
@@ -471,9 +541,11 @@ def segments(
     found = {"box": None, "silhouette": None}
     for folder, meant in ((BOXES, "box"), (MASKS, "silhouette")):
         if not (path := _masks_file(root, sequence, camera, folder)).parent.is_dir(): continue
-        if not path.is_file(): raise FileNotFoundError(f"{path}: no such file, expected {meant} masks as for the others; {_again}")
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file, expected {meant} masks as for the others; {_again}")
         holds = kind_of(path) or meant
-        if holds != meant: warnings.warn(f"{path.parent}: holds {holds} masks, expected {meant} masks; used as what they are")
+        if holds != meant:
+            warnings.warn(f"{path.parent}: holds {holds} masks, expected {meant} masks; used as what they are")
         found[holds] = found[holds] if found[holds] and holds != meant else path
     return found["box"], found["silhouette"]
 
@@ -503,13 +575,17 @@ def raw_shots(
     for (i, picture), rectangle, mask in zip(frames(video, len(joints), stride), *both):
         for segment, path in zip((rectangle, mask), files): _check_size(segment, picture, path)
         box = _box(rectangle, given[i]) + np.append(move[i], 0)
-        yield Shot(picture, mask, np.float32(joints[i]), np.float32(pixels[i]), np.full(17, sure, np.float32), np.float32(box))
+        yield Shot(
+            picture, mask, np.float32(joints[i]), np.float32(pixels[i]), np.full(17, sure, np.float32), np.float32(box)
+        )
 
 # %% ../../nbs/21_human36m.ipynb #766ff7ab
 def _left_out(sequence, camera):
     "Whether this is the corrupt video; says so"
     if (sequence.subject, sequence.stem, camera) != CORRUPT: return False
-    warnings.warn(f"S{sequence.subject}/{sequence.stem}.{CAMERAS[camera]}: the dataset's own video is corrupt and is left out")
+    warnings.warn(
+        f"S{sequence.subject}/{sequence.stem}.{CAMERAS[camera]}: the dataset's own video is corrupt and is left out"
+    )
     return True
 
 # %% ../../nbs/21_human36m.ipynb #29877ff8
@@ -518,7 +594,8 @@ def _files(root, sequence, camera):
     files = [file_of(root, sequence, camera, *kind) for kind in ((MONO, "cdf"), (D2, "cdf"), (VIDEOS, "mp4"))]
     files += [_masks_file(root, sequence, camera, kind) for kind in (BOXES, MASKS)]
     if not files[0].is_file(): files[0] = file_of(root, sequence, None, WORLD)
-    if not files[2].is_file(): raise FileNotFoundError(f"{files[2]}: no such file, expected a video for its poses; {_again}")
+    if not files[2].is_file():
+        raise FileNotFoundError(f"{files[2]}: no such file, expected a video for its poses; {_again}")
     return tuple(f for f in files if f.is_file())
 
 # %% ../../nbs/21_human36m.ipynb #9fa32803
@@ -534,8 +611,10 @@ def _raw_footage(root, subject, stride):
 def _check_whole(root, subject, posed):
     folder = root / f"S{subject}"
     if not posed:
-        raise FileNotFoundError(f"{folder / MONO}: no poses of any video, expected files such as Directions 1.{CAMERAS[0]}.cdf; "
-                                f"unpack Poses_D3_Positions_mono_S{subject}.tgz and Videos_S{subject}.tgz")
+        raise FileNotFoundError(
+            f"{folder / MONO}: no poses of any video, expected files such as Directions 1.{CAMERAS[0]}.cdf; "
+            f"unpack Poses_D3_Positions_mono_S{subject}.tgz and Videos_S{subject}.tgz"
+        )
     if alone := [name for name in _stems(folder / VIDEOS, "*.mp4") if name not in posed]:
         raise FileNotFoundError(f"{folder / MONO / alone[0]}.cdf: no such file, expected poses for its video; {_again}")
 
@@ -547,7 +626,8 @@ def read_list(
 )->dict: # name: array, one row for each picture
     "A list of pictures with joints, read without pickle; a damaged one is an error"
     try:
-        with np.load(path, allow_pickle=False) as file: fields = {name: file[name] for name in file.files if name in FIELDS}
+        with np.load(path, allow_pickle=False) as file:
+            fields = {name: file[name] for name in file.files if name in FIELDS}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as e:
         fault(path, f"not readable ({_line(e)}), expected a whole .npz file of plain arrays", _again)
     _check_fields(path, fields)
@@ -560,14 +640,17 @@ def _check_fields(path, fields):
         fault(path, f"has no {', '.join(missing)}, expected {', '.join(FIELDS)}", _again)
     if not (n := len(fields["imgname"])): fault(path, "has no rows, expected one for each picture", _again)
     for name, shape in FIELDS.items():
-        if fields[name].shape != (n, *shape): fault(path, f"{name} has shape {fields[name].shape}, expected {(n, *shape)}", _again)
+        if fields[name].shape != (n, *shape):
+            fault(path, f"{name} has shape {fields[name].shape}, expected {(n, *shape)}", _again)
 
 # %% ../../nbs/21_human36m.ipynb #5c9e4d89
 def _parse(path, imgname):
     "imgname -> (name of its folder, frame counted from 0)"
     folder, _, number = Path(imgname).stem.rpartition("_")
     if not (number.isdigit() and folder.startswith("S") and folder[1:].partition("_")[0].isdigit()):
-        fault(path, f"imgname is '{imgname}', expected one like S1_Directions_1.54138969_000001.jpg", "use mmpose's names")
+        fault(
+            path, f"imgname is '{imgname}', expected one like S1_Directions_1.54138969_000001.jpg", "use mmpose's names"
+        )
     return folder, int(number) - 1
 
 # %% ../../nbs/21_human36m.ipynb #a51184b0
@@ -614,7 +697,11 @@ def listed_shots(
     pixels, move, sure = placed(rows.joints, given, sequence.subject, sequence.stem, camera)
     for i, path in enumerate(rows.pictures):
         box = rows.box[i] + np.append(move[i], 0)
-        yield Shot(read_picture(path), None, *map(np.float32, (rows.joints[i], pixels[i], sure * (rows.part[i, :, 2] > 0), box)))
+        yield Shot(
+            read_picture(path),
+            None,
+            *map(np.float32, (rows.joints[i], pixels[i], sure * (rows.part[i, :, 2] > 0), box)),
+        )
 
 # %% ../../nbs/21_human36m.ipynb #5d1c9933
 def _pictures(root, path, folder, numbers):
@@ -623,8 +710,10 @@ def _pictures(root, path, folder, numbers):
     there = {int(p.stem.rpartition("_")[2]) - 1: p for p in place.glob(f"{folder}_*.*")} if place.is_dir() else {}
     if missing := [i for i in numbers if i not in there]:
         named, told = f"{place / folder}_{missing[0] + 1:06}.jpg", f"{path.parent.name}/{path.name}"
-        raise FileNotFoundError(f"{named}: no such file, expected what {told} "
-                                "lists; extract the pictures again, or remove the lists of a rate that was not extracted")
+        raise FileNotFoundError(
+            f"{named}: no such file, expected what {told} "
+            "lists; extract the pictures again, or remove the lists of a rate that was not extracted"
+        )
     return tuple(there[i] for i in numbers)
 
 # %% ../../nbs/21_human36m.ipynb #abb91149
@@ -646,8 +735,15 @@ def _one_list(root, path, fields, folder, sequence, camera, numbers, at):
     pictures = _pictures(root, path, folder, numbers)
     box = np.concatenate([fields["center"][at], 200 * fields["scale"][at, None]], 1)
     rows = Rows(path, pictures, *map(np.float32, (1000 * fields["S"][at, :, :3], fields["part"][at], box)))
-    return Footage(f"S{sequence.subject}/{sequence.stem}.{CAMERAS[camera]}", (path, *pictures), sequence.subject, sequence.action,
-                   sequence.take, camera, partial(listed_shots, rows, sequence, camera))
+    return Footage(
+        f"S{sequence.subject}/{sequence.stem}.{CAMERAS[camera]}",
+        (path, *pictures),
+        sequence.subject,
+        sequence.action,
+        sequence.take,
+        camera,
+        partial(listed_shots, rows, sequence, camera),
+    )
 
 # %% ../../nbs/21_human36m.ipynb #2c093a58
 def footage(
@@ -679,8 +775,10 @@ def _lists(root):
     return [paths[0] for paths in each if paths]
 
 def _check_request(root, subjects, *strides):
-    if not Path(root).is_dir(): raise FileNotFoundError(f"{root}: no such folder, expected where Human3.6M lies; correct the path")
+    if not Path(root).is_dir():
+        raise FileNotFoundError(f"{root}: no such folder, expected where Human3.6M lies; correct the path")
     strange = [s for s in subjects if s not in SUBJECTS]
     if strange: raise ValueError(f"subjects has {strange[0]!r}: expected some of {', '.join(map(str, SUBJECTS))}")
     for stride in strides:
-        if not (isinstance(stride, int) and stride > 0): raise ValueError(f"stride is {stride!r}: expected a whole number above 0")
+        if not (isinstance(stride, int) and stride > 0):
+            raise ValueError(f"stride is {stride!r}: expected a whole number above 0")

@@ -68,9 +68,13 @@ def check_world(
 )->None:
     "Most heads must be above the pelvis, and most faces ahead"
     if (up := (joints[:, 10, 2] > joints[:, 0, 2]).float().mean()) < 0.5:
-        raise ValueError(f"only {100 * up:.0f} % of the heads are above the pelvis, expected most; is z the vertical here?")
+        raise ValueError(
+            f"only {100 * up:.0f} % of the heads are above the pelvis, expected most; is z the vertical here?"
+        )
     if (ahead := (facing(joints.numpy()) > 0).mean()) < 0.5:
-        raise ValueError(f"only {100 * ahead:.0f} % of the faces look ahead, expected most; are left and right exchanged?")
+        raise ValueError(
+            f"only {100 * ahead:.0f} % of the faces look ahead, expected most; are left and right exchanged?"
+        )
 
 # %% ../../nbs/18_library.ipynb #9ba5e53e
 def pose_library(

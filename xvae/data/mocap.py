@@ -64,7 +64,9 @@ class Tally:
     def add(self, frames, fps): self.files += 1; self.frames += frames; self.seconds += frames / fps
 
     def __str__(self):
-        def some(files, how): return "".join(f"; {len(files)} {how}, the first {p.name}: {why}" for p, why in [*files.items()][:1])
+        def some(files, how):
+            return "".join(f"; {len(files)} {how}, the first {p.name}: {why}" for p, why in [*files.items()][:1])
+
         read = f"{self.hours:.2f} h read, {self.frames:,} frames in {self.files:,} files"
         return read + some(self.left_out, "left out") + some(self.cut, "cut")
 

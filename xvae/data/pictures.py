@@ -60,7 +60,8 @@ def openpose_people(
     except (AttributeError, KeyError, TypeError): fault(path, "has no list of people, expected OpenPose's output", RUN)
     for numbers in people:
         if not isinstance(numbers, list): fault(path, "a person has no list 'pose_keypoints_2d', expected one", RUN)
-        if (n := len(numbers)) not in (75, 54): fault(path, f"a person has {n} numbers, expected 75 (BODY_25) or 54 (COCO)", RUN)
+        if (n := len(numbers)) not in (75, 54):
+            fault(path, f"a person has {n} numbers, expected 75 (BODY_25) or 54 (COCO)", RUN)
         if not all(map(_number, numbers)): fault(path, "a joint is not a number, expected pixels", RUN)
     return [np.array(numbers, float).reshape(-1, 3) for numbers in people]
 
@@ -76,7 +77,8 @@ def read_openpose(
     seen = best[:, 2] > SEEN
     if seen.sum() < FEWEST: return None
     box = box_around(best[seen, :2], MARGIN)
-    if not box[2] > 4: fault(path, f"all joints lie within {box[2] / MARGIN:.2g} px, expected pixels of the full picture", RUN)
+    if not box[2] > 4:
+        fault(path, f"all joints lie within {box[2] / MARGIN:.2g} px, expected pixels of the full picture", RUN)
     ours = to_ours(best * seen[:, None], FROM_BODY_25 if len(best) == 25 else FROM_COCO_18).astype(np.float32)
     return ours[:, :2], ours[:, 2].clip(0, 1), box
 
@@ -98,7 +100,9 @@ def read_box(
     content = _json(path)
     numbers = content.get("bbox") if isinstance(content, dict) else content
     if not (isinstance(numbers, list) and len(numbers) == 4 and all(map(_number, numbers)) and min(numbers[2:]) >= 1):
-        fault(path, "not a box, expected [x, y, w, h], w and h at least 1", "write four numbers, in pixels of the picture")
+        fault(
+            path, "not a box, expected [x, y, w, h], w and h at least 1", "write four numbers, in pixels of the picture"
+        )
     return box_from(*numbers)
 
 # %% ../../nbs/24_pictures.ipynb #98d176e1
@@ -134,7 +138,11 @@ def shot_of(
     if bbox:
         x, y, side = around = read_box(bbox)
         if not (abs(x + 0.5 - W / 2) < (W + side) / 2 and abs(y + 0.5 - H / 2) < (H + side) / 2):
-            fault(bbox, f"shows nothing of the picture, expected a box inside {W} x {H} px", "write it in pixels of the picture")
+            fault(
+                bbox,
+                f"shows nothing of the picture, expected a box inside {W} x {H} px",
+                "write it in pixels of the picture",
+            )
     return Shot(image, mask, UNKNOWN, points, confidence, box_from(0, 0, W, H) if around is None else around)
 
 # %% ../../nbs/24_pictures.ipynb #ab94a026
@@ -168,7 +176,11 @@ def video_shots(
         box = shot.box
         yield shot
     if keypoints and max(keypoints) > i:
-        fault(keypoints[max(keypoints)], f"is of a frame that {Path(path).name} lacks, expected 0 to {i}", "keep this video's")
+        fault(
+            keypoints[max(keypoints)],
+            f"is of a frame that {Path(path).name} lacks, expected 0 to {i}",
+            "keep this video's",
+        )
 
 # %% ../../nbs/24_pictures.ipynb #21184701
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -181,9 +193,11 @@ def _media(root):
     files = [p for folder in (root, root / "images") if folder.is_dir() for p in folder.iterdir()]
     for path in sorted(files, key=lambda p: p.name):
         if path.suffix.lower() not in PICTURES + VIDEOS or path.name[0] == ".": continue
-        if path.stem in found: fault(path, f"has the name of {found[path.stem].name}, expected another", "rename one of them")
+        if path.stem in found:
+            fault(path, f"has the name of {found[path.stem].name}, expected another", "rename one of them")
         found[path.stem] = path
-    if not found: fault(root, f"no pictures here, expected {', '.join(PICTURES + VIDEOS)}", "put some there", FileNotFoundError)
+    if not found:
+        fault(root, f"no pictures here, expected {', '.join(PICTURES + VIDEOS)}", "put some there", FileNotFoundError)
     return found
 
 # %% ../../nbs/24_pictures.ipynb #8c704700
@@ -215,7 +229,11 @@ def footage(
     pieces = [_pictures(entries[i:i + size], i) for i in range(0, len(entries), size)]
     pieces += [_video(p, take, _frames(keypoints, p.stem), boxes.pop(p.stem, None)) for take, p in enumerate(videos, 1)]
     for name, path in (keypoints | boxes).items():
-        fault(path, f"belongs to nothing here, expected a picture {name}.jpg or the like, or a video", "rename or remove it")
+        fault(
+            path,
+            f"belongs to nothing here, expected a picture {name}.jpg or the like, or a video",
+            "rename or remove it",
+        )
     return sorted(pieces, key=lambda piece: piece.name)
 
 # %% ../../nbs/24_pictures.ipynb #99b045b2
@@ -241,15 +259,23 @@ DEEPLABS = { # name in torchvision: (a parameter that only this one has, its pub
     "deeplabv3_mobilenet_v3_large": ("backbone.0.0.weight", "deeplabv3_mobilenet_v3_large-fc3c493d.pth")}
 
 # %% ../../nbs/24_pictures.ipynb #e7fe8434
-FETCH = "fetch the file that torchvision's documentation of DeepLabV3 names and give its path; nothing is downloaded here"
+FETCH = (
+    "fetch the file that torchvision's documentation of DeepLabV3 names and give its path; nothing is downloaded here"
+)
 
 # %% ../../nbs/24_pictures.ipynb #d404c724
 def _state(path):
     "Parameters by name"
     published = " or ".join(file for _, file in DEEPLABS.values())
     if not path.is_file(): fault(path, f"no such file, expected {published}", FETCH, FileNotFoundError)
-    try: state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e: fault(path, f"not a whole file of weights ({_short(e)})", FETCH)
+    try:
+        state = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except Exception as e:
+        fault(path, f"not a whole file of weights ({_short(e)})", FETCH)
     if not isinstance(state, dict): fault(path, f"holds a {type(state).__name__}, expected parameters by name", FETCH)
     return state
 
@@ -262,9 +288,13 @@ def deeplab(
     state = _state(path)
     name = next((name for name, (key, _) in DEEPLABS.items() if key in state), None)
     if name is None: fault(path, f"these are no weights of {', '.join(DEEPLABS)}", FETCH)
-    model = getattr(segmentation, name)(weights=None, weights_backbone=None, aux_loss="aux_classifier.0.weight" in state)
-    try: model.load_state_dict(state)
-    except RuntimeError as e: fault(path, f"does not fit {name} with 21 classes ({' '.join(str(e).split())[:200]})", FETCH)
+    model = getattr(segmentation, name)(
+        weights=None, weights_backbone=None, aux_loss="aux_classifier.0.weight" in state
+    )
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as e:
+        fault(path, f"does not fit {name} with 21 classes ({' '.join(str(e).split())[:200]})", FETCH)
     return model.eval()
 
 # %% ../../nbs/24_pictures.ipynb #04bb166e
@@ -286,7 +316,10 @@ def write_masks(
     progress:bool=True, # show a bar
 )->int: # how many were made
     "Foreground masks of all pictures and video frames, beside them"
-    files, made = {p for f in footages for p in f.files if p.suffix.lower() in PICTURES + VIDEOS and p.parent.name != "masks"}, 0
+    files, made = (
+        {p for f in footages for p in f.files if p.suffix.lower() in PICTURES + VIDEOS and p.parent.name != "masks"},
+        0,
+    )
     for path in tqdm(sorted(files), desc="masks", disable=not progress):
         for mask, picture in _to_mask(path):
             if mask.is_file() and not again: continue

@@ -20,10 +20,40 @@ from ..io import fault
 from .skeletons import JOINTS
 
 # %% ../../nbs/22_pose2d.ipynb #bc07679a
-LSP = ("RAnkle", "RKnee", "RHip", "LHip", "LKnee", "LAnkle", "RWrist", "RElbow", "RShoulder", "LShoulder", "LElbow", "LWrist",
-       "Neck", "HeadTop")
-MPII = ("RAnkle", "RKnee", "RHip", "LHip", "LKnee", "LAnkle", "Pelvis", "Thorax", "UpperNeck", "HeadTop", "RWrist", "RElbow",
-        "RShoulder", "LShoulder", "LElbow", "LWrist")
+LSP = (
+    "RAnkle",
+    "RKnee",
+    "RHip",
+    "LHip",
+    "LKnee",
+    "LAnkle",
+    "RWrist",
+    "RElbow",
+    "RShoulder",
+    "LShoulder",
+    "LElbow",
+    "LWrist",
+    "Neck",
+    "HeadTop",
+)
+MPII = (
+    "RAnkle",
+    "RKnee",
+    "RHip",
+    "LHip",
+    "LKnee",
+    "LAnkle",
+    "Pelvis",
+    "Thorax",
+    "UpperNeck",
+    "HeadTop",
+    "RWrist",
+    "RElbow",
+    "RShoulder",
+    "LShoulder",
+    "LElbow",
+    "LWrist",
+)
 
 # %% ../../nbs/22_pose2d.ipynb #10327b38
 def where_in(
@@ -192,7 +222,8 @@ def _mat(path, key, **how):
     try: content = loadmat(path, **how)
     except NotImplementedError: fault(path, "is a MATLAB 7.3 file, expected version 5 as released", COPY)
     except Exception as e: fault(path, f"not a whole MATLAB file ({_short(e)}), expected one with the variable '{key}'")
-    if key not in content: fault(path, f"has no variable '{key}', only {sorted(k for k in content if k[0] != '_')}", COPY)
+    if key not in content:
+        fault(path, f"has no variable '{key}', only {sorted(k for k in content if k[0] != '_')}", COPY)
     return content[key]
 
 # %% ../../nbs/22_pose2d.ipynb #40e02027
@@ -201,7 +232,12 @@ def lsp_joints(
 )->tuple: # points (N, 14, 2) px from 0; known (N, 14) bool; hidden (N, 14) bool
     "All labels of the set; which set it is, the array's shape says and its flags confirm"
     joints = np.asarray(_mat(path, "joints"))
-    if joints.shape[:2] not in ((3, 14), (14, 3), (14, 2)) or joints.ndim != 3 or not joints.size or joints.dtype.kind not in "fiu":
+    if (
+        joints.shape[:2] not in ((3, 14), (14, 3), (14, 2))
+        or joints.ndim != 3
+        or not joints.size
+        or joints.dtype.kind not in "fiu"
+    ):
         fault(path, f"'joints' has shape {joints.shape}, expected (3, 14, N) for LSP or (14, 3, N) for LSPET", COPY)
     hides = joints.shape[0] == 3
     rows = joints.transpose(2, 1, 0) if hides else joints.transpose(2, 0, 1)
@@ -215,8 +251,11 @@ def _flags(path, flags, hides):
     "The third column as bool, if its mean fits the layout"
     mean, one, rule = flags.mean(), *(("hidden", "few") if hides else ("labelled", "most"))
     if not np.isin(flags, (0, 1)).all() or (mean > 0.5) == hides:
-        fault(path, f"in this layout a flag of 1 says '{one}', expected 0 and 1 and {rule} of them 1, found a mean of {mean:.2f}",
-               f"{COPY}; the flags of LSP and LSPET are opposite, so swap neither files nor flags")
+        fault(
+            path,
+            f"in this layout a flag of 1 says '{one}', expected 0 and 1 and {rule} of them 1, found a mean of {mean:.2f}",
+            f"{COPY}; the flags of LSP and LSPET are opposite, so swap neither files nor flags",
+        )
     return flags == 1
 
 # %% ../../nbs/22_pose2d.ipynb #5cb4c0f6
@@ -265,10 +304,13 @@ def lsp(
     file = folder / "joints.mat"
     points, known, behind = lsp_joints(file)
     columns = range(len(points))[PARTS[part]]
-    if not columns: fault(file, f"has {len(points)} people and none in part '{part}', expected 2000", "copy the released file")
+    if not columns:
+        fault(file, f"has {len(points)} people and none in part '{part}', expected 2000", "copy the released file")
     pictures = _numbered(folder / "images", columns, len(points))
     weight = np.where(behind, hidden, 1.0)
-    return in_pieces([label(p, points[i], known[i], weight[i], FROM_LSP, file) for i, p in zip(columns, pictures)], file)
+    return in_pieces(
+        [label(p, points[i], known[i], weight[i], FROM_LSP, file) for i, p in zip(columns, pictures)], file
+    )
 
 # %% ../../nbs/22_pose2d.ipynb #6f1ca361
 LEAST = 7 # labelled joints of the 14 that a person needs
@@ -285,7 +327,8 @@ def lspet(
     n = len(points)
     pictures = _numbered(folder / "images", range(n), n) if (folder / "images").is_dir() else _sorted_all(folder, n)
     rows = [i for i in range(n) if known[i].sum() >= least]
-    if not rows: fault(file, f"nobody has {least} labelled joints, expected some 10,000 people", "copy the released file")
+    if not rows:
+        fault(file, f"nobody has {least} labelled joints, expected some 10,000 people", "copy the released file")
     return in_pieces([label(pictures[i], points[i], known[i], 1.0 - behind[i], FROM_LSP, file) for i in rows], file)
 
 # %% ../../nbs/22_pose2d.ipynb #59036d18
@@ -346,11 +389,20 @@ def json_people(
     try: people = json.loads(Path(path).read_text())
     except ValueError as e: fault(path, f"not a whole JSON file ({_short(e)})")
     for i, person in enumerate(people if isinstance(people, list) else [None]):
-        try: name, points, known = str(person["image"]), np.array(person["joints"], float), np.array(person["joints_vis"]) > 0
+        try:
+            name, points, known = (
+                str(person["image"]),
+                np.array(person["joints"], float),
+                np.array(person["joints_vis"]) > 0,
+            )
         except (TypeError, KeyError, ValueError) as e:
             fault(path, f"entry {i} is no labelled person ({_short(e)}), expected image, joints and joints_vis", TRAIN)
         if points.shape != (16, 2) or known.shape != (16,):
-            fault(path, f"entry {i} has {points.shape} joints and {known.shape} joints_vis, expected (16, 2) and (16,)", TRAIN)
+            fault(
+                path,
+                f"entry {i} has {points.shape} joints and {known.shape} joints_vis, expected (16, 2) and (16,)",
+                TRAIN,
+            )
         yield name, points - 1, known
 
 TRAIN = "use train.json as published with HRNet or mmpose"
@@ -362,9 +414,13 @@ def _mpii_files(root):
     "The annotation files and the folder of pictures"
     root = Path(root)
     mat = [*sorted(root.glob("mpii_human_pose*.mat")), *sorted(root.glob("*/mpii_human_pose*.mat"))]
-    named = lambda part: [p for p in (root / f"annot/{part}.json", root / f"annotations/mpii_{part}.json") if p.is_file()]
+    named = lambda part: [
+        p for p in (root / f"annot/{part}.json", root / f"annotations/mpii_{part}.json") if p.is_file()
+    ]
     images = [p for p in (root / "images", *sorted(root.glob("*/images"))) if p.is_dir()]
-    return mat[:1] or named("trainval")[:1] or named("train")[:1] + (named("valid") + named("val"))[:1], images[0] if images else None
+    return mat[:1] or named("trainval")[:1] or named("train")[:1] + (named("valid") + named("val"))[:1], images[
+        0
+    ] if images else None
 
 # %% ../../nbs/22_pose2d.ipynb #643be5df
 def mpii(
@@ -381,7 +437,11 @@ def mpii(
     rows = [row for file in files for row in _mpii_rows(file, single, hidden) if row[2][_COMMON].sum() >= least]
     if not rows: fault(files[0], f"nobody has {least} labelled joints, expected thousands of people", COPY)
     names = _present(images, {name for name, *_ in rows})
-    people = [label(images / name, *row, FROM_MPII, files[0]) for name, *row in sorted(rows, key=lambda row: row[0]) if name in names]
+    people = [
+        label(images / name, *row, FROM_MPII, files[0])
+        for name, *row in sorted(rows, key=lambda row: row[0])
+        if name in names
+    ]
     return in_pieces(people, files[0])
 
 # %% ../../nbs/22_pose2d.ipynb #6c98d2bf
@@ -401,5 +461,10 @@ def _present(images, names):
     "The names whose pictures are there; only three may be absent"
     there = {p.name for p in images.iterdir()}
     if missing := sorted(set(names) - there - set(NOT_RELEASED)):
-        fault(images, f"{len(missing)} of {len(names)} pictures are missing, the first is {missing[0]}", UNPACK, FileNotFoundError)
+        fault(
+            images,
+            f"{len(missing)} of {len(names)} pictures are missing, the first is {missing[0]}",
+            UNPACK,
+            FileNotFoundError,
+        )
     return there.intersection(names)

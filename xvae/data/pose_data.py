@@ -29,7 +29,10 @@ def present(
 )->list: # of names
     "Which of these datasets the user has; none is an error"
     found = [n for n in names if (Path(data_root) / n).is_dir()]
-    if not found: raise FileNotFoundError(f"{data_root}: expected a folder {' or '.join(names)} in it; the data guide says what goes there")
+    if not found:
+        raise FileNotFoundError(
+            f"{data_root}: expected a folder {' or '.join(names)} in it; the data guide says what goes there"
+        )
     return found
 
 # %% ../../nbs/29_pose_data.ipynb #756f738f
@@ -56,8 +59,13 @@ def own_folders(
     cache=None, # as for `cache_folder`
 )->tuple: # (folder of Human3.6M, folders with 2D joints, folder of poses)
     "The prepared forms of a user's datasets"
-    if not data_root: raise ValueError("data='human36m' needs data_root: a folder with human36m/, lsp/ or mpii/, and amass/ or cmu/ in it")
-    how = dict(size=224, quality=90, workers=os.cpu_count(), deeplab=None, train_stride=train_stride, test_stride=test_stride)
+    if not data_root:
+        raise ValueError(
+            "data='human36m' needs data_root: a folder with human36m/, lsp/ or mpii/, and amass/ or cmu/ in it"
+        )
+    how = dict(
+        size=224, quality=90, workers=os.cpu_count(), deeplab=None, train_stride=train_stride, test_stride=test_stride
+    )
     pictures = lambda name: prepared_folder(name, INDEX, prepare_pictures, data_root, cache, **how)
     names = [present(kind, data_root) for kind in (PAIRED, WILD, UNPAIRED)]
     return (pictures(names[0][0]), [pictures(name) for name in names[1]],
@@ -97,8 +105,11 @@ def of_subjects(
     subjects:tuple, # numbers of the subjects
 )->Tensor: # (N,) bool
     "The rows of these subjects; one without any picture is an error"
-    if missing := [s for s in subjects if not (poses.subject == s).any()]: raise ValueError(
-        f"{poses.folder}: no pictures of S{missing[0]}; expected S{', S'.join(map(str, subjects))} (python -m xvae.data.check human36m tells more)")
+    if missing := [s for s in subjects if not (poses.subject == s).any()]:
+        raise ValueError(
+            f"{poses.folder}: no pictures of S{missing[0]}; expected S{', S'.join(map(str, subjects))} "
+            "(python -m xvae.data.check human36m tells more)"
+        )
     return torch.isin(poses.subject, torch.tensor(subjects))
 
 # %% ../../nbs/29_pose_data.ipynb #2a62a0de
@@ -130,9 +141,26 @@ def pose_data(
 )->PoseData: # pairs, wild, test, library
     "The data of a pose experiment"
     check_name(data)
-    if data == "rendered": return rendered_people(motion, data_root, image_size, train_subjects, test_subjects, n_pairs, n_wild, n_test,
-        n_library, data_seed, cache, validation, library=library)
-    if (data_seed, library) != (0, "usual"): raise ValueError(f"data_seed={data_seed}, library={library!r}: only rendered people have these, and data is {data!r}")
+    if data == "rendered":
+        return rendered_people(
+            motion,
+            data_root,
+            image_size,
+            train_subjects,
+            test_subjects,
+            n_pairs,
+            n_wild,
+            n_test,
+            n_library,
+            data_seed,
+            cache,
+            validation,
+            library=library,
+        )
+    if (data_seed, library) != (0, "usual"):
+        raise ValueError(
+            f"data_seed={data_seed}, library={library!r}: only rendered people have these, and data is {data!r}"
+        )
     paired, wild, library = own_folders(data_root, train_stride, test_stride, n_library, cache)
     people = PreparedPoses(paired, image_size)
     return PoseData(

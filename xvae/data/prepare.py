@@ -49,7 +49,9 @@ def masked(
 )->list: # of Footage, with their masks
     "Make the masks that are missing, with DeepLab V3"
     from xvae.data.pictures import deeplab, write_masks
-    if a.name == "human36m": raise ValueError("--deeplab: Human3.6M has masks of its own; expected lsp, lspet, mpii or pictures")
+
+    if a.name == "human36m":
+        raise ValueError("--deeplab: Human3.6M has masks of its own; expected lsp, lspet, mpii or pictures")
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     write_masks(listed(), deeplab(a.deeplab).to(accelerator or "cpu"))
     return listed()
@@ -65,7 +67,8 @@ def prepare_pictures(
     poses = prepare(a.name, footage, a.out, a.size, a.quality, a.workers)
     size = sum((poses.folder / part).stat().st_size for part in poses.parts)
     bare = f", {int((~poses.has_mask).sum()):,} without a mask" if not poses.has_mask.all() else ""
-    return f"{poses.folder}: {len(poses):,} pictures of {poses.image_size} px, {size / 1e6:,.1f} MB{bare}; parts: {len(poses.parts):,}"
+    pictures = f"{len(poses):,} pictures of {poses.image_size} px, {size / 1e6:,.1f} MB{bare}"
+    return f"{poses.folder}: {pictures}; parts: {len(poses.parts):,}"
 
 # %% ../../nbs/27_prepare.ipynb #6be6ca2b
 LIBRARY = "library.safetensors"
@@ -93,7 +96,8 @@ def load_poses(
 )->Tensor: # (n, 17, 3) float32 mm, pelvis at the origin, camera frame
     "The poses of a prepared library"
     path = Path(path) / LIBRARY
-    if not path.exists(): raise FileNotFoundError(f"{path}: no library of poses; make it with python -m xvae.data.prepare")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no library of poses; make it with python -m xvae.data.prepare")
     return load_tensors(path)[0]["joints"]
 
 # %% ../../nbs/27_prepare.ipynb #314d7d9a
@@ -110,7 +114,11 @@ def parser()->ArgumentParser:
     number("--quality", 90, "of JPEG, up to 95")
     number("--train-stride", 5, "human36m: every which frame of the training subjects, of 50 a second")
     number("--test-stride", 64, "human36m: the same for the subjects 9 and 11")
-    p.add_argument("--deeplab", metavar="WEIGHTS", help="lsp, lspet, mpii, pictures: make missing foreground masks with these weights")
+    p.add_argument(
+        "--deeplab",
+        metavar="WEIGHTS",
+        help="lsp, lspet, mpii, pictures: make missing foreground masks with these weights",
+    )
     number("--poses", 324_000, "amass, cmu: how many poses; 324,000 are nine hours at 10 a second")
     number("--seed", 0, "amass, cmu: another seed draws other poses and views")
     return p

@@ -65,8 +65,10 @@ def needs(
     extra:str, # the extra of this package that installs it, for one "h36m"
 ): # the module
     "An optional package, or an error that says how to install it"
-    try: return import_module(module)
-    except ImportError as e: raise ImportError(f'{module} is not installed, and these files need it: pip install "xvae[{extra}]"') from e
+    try:
+        return import_module(module)
+    except ImportError as e:
+        raise ImportError(f'{module} is not installed, and these files need it: pip install "xvae[{extra}]"') from e
 
 # %% ../../nbs/20_prepared.ipynb #04afcf19
 def crop(
@@ -80,7 +82,10 @@ def crop(
     x0, y0, span = floor(left) - reach, floor(top) - reach, ceil(side) + 2 * reach + 1
     inside = Image.fromarray(picture[max(y0, 0):y0 + span, max(x0, 0):x0 + span])
     around = inside.crop((min(x0, 0), min(y0, 0), min(x0, 0) + span, min(y0, 0) + span))
-    return np.asarray(around.resize((size, size), Image.Resampling.BILINEAR, (left - x0, top - y0, left - x0 + side, top - y0 + side)))
+    return np.asarray(
+        around.resize((size, size), Image.Resampling.BILINEAR, (left - x0, top - y0, left - x0 + side, top - y0 + side))
+    )
+
 
 def _check_box(box, shape):
     "Centre and side as floats, if the box shows some of a picture"
@@ -88,7 +93,9 @@ def _check_box(box, shape):
     if not 0 < side <= 20 * max(H, W):
         raise ValueError(f"side of the box is {side:g} px: expected above 0 and at most 20 times the picture")
     if not (abs(x + 0.5 - W / 2) < (W + side) / 2 and abs(y + 0.5 - H / 2) < (H + side) / 2):
-        raise ValueError(f"box with centre ({x:g}, {y:g}) and side {side:g} px: shows nothing of the picture of {W} x {H} px")
+        raise ValueError(
+            f"box with centre ({x:g}, {y:g}) and side {side:g} px: shows nothing of the picture of {W} x {H} px"
+        )
     return x, y, side
 
 # %% ../../nbs/20_prepared.ipynb #0819d9c0
@@ -108,14 +115,17 @@ def check_shot(
 )->None:
     "One clear error if a shot is not what `Shot` says"
     for name, shape in SHAPES.items():
-        if (found := np.shape(getattr(s, name))) != shape: raise ValueError(f"{name} has shape {found}: expected {shape}")
+        if (found := np.shape(getattr(s, name))) != shape:
+            raise ValueError(f"{name} has shape {found}: expected {shape}")
     if s.image.ndim != 3 or s.image.shape[2] != 3 or s.image.dtype != np.uint8 or not s.image.size:
         raise ValueError(f"image is {s.image.dtype} of shape {s.image.shape}: expected uint8 of shape (H, W, 3)")
     if s.mask is not None and s.mask.shape != s.image.shape[:2]:
         raise ValueError(f"mask has shape {s.mask.shape}: expected that of the picture, {s.image.shape[:2]}")
     if not (s.confidence >= 0).all(): raise ValueError("confidence: expected numbers of 0 and above")
     if not np.isfinite(s.joints_2d[s.confidence > 0]).all():
-        raise ValueError("joints_2d: a joint with a confidence above 0 is not a finite number; expected a place in the picture")
+        raise ValueError(
+            "joints_2d: a joint with a confidence above 0 is not a finite number; expected a place in the picture"
+        )
     known = ~np.isnan(s.joints).any(1)
     if np.isinf(s.joints).any() or known.any() and not known[0]:
         raise ValueError("joints: expected finite numbers, the pelvis among them, or NaN for all")
@@ -126,7 +136,10 @@ def labels(
 )->dict: # joints (17, 3) mm, joints_2d (17, 2), confidence (17,), float32
     "What `PoseSet` keeps of a shot beside its picture"
     joints_2d = np.where(s.confidence[:, None] > 0, 2 * (s.joints_2d - s.box[:2]) / s.box[2], 0)
-    return {k: np.float32(v) for k, v in dict(joints=s.joints - s.joints[:1], joints_2d=joints_2d, confidence=s.confidence).items()}
+    return {
+        k: np.float32(v)
+        for k, v in dict(joints=s.joints - s.joints[:1], joints_2d=joints_2d, confidence=s.confidence).items()
+    }
 
 # %% ../../nbs/20_prepared.ipynb #7f867f1e
 def encoded(
@@ -162,7 +175,9 @@ def add_shot(
     check_shot(s)
     image = encoded(crop(s.image, s.box, size), "JPEG", quality=quality, subsampling="4:4:4")
     place = store(archive, f"{i:06}.jpg", image)
-    mask = (0, 0, 0) if s.mask is None else store(archive, f"{i:06}.png", encoded(crop_mask(s.mask, s.box, size), "PNG"))
+    mask = (
+        (0, 0, 0) if s.mask is None else store(archive, f"{i:06}.png", encoded(crop_mask(s.mask, s.box, size), "PNG"))
+    )
     return labels(s) | dict(where=np.array([place, mask]))
 
 # %% ../../nbs/20_prepared.ipynb #db53aa8f
@@ -181,7 +196,10 @@ def fill(
         try: known = add_shot(archive, shot, i, size, quality)
         except ValueError as e: raise ValueError(f"picture {i}: {e}") from e
         for k in ROW: rows[k].append(known[k])
-    table = {k: torch.from_numpy(np.array(v, np.int64 if k == "where" else np.float32).reshape(-1, *ROW[k])) for k, v in rows.items()}
+    table = {
+        k: torch.from_numpy(np.array(v, np.int64 if k == "where" else np.float32).reshape(-1, *ROW[k]))
+        for k, v in rows.items()
+    }
     store(archive, "table.safetensors", save(table))
     store(archive, "footage.json", json.dumps(dict(mark=mark) | {k: getattr(footage, k) for k in ABOUT}).encode())
     return len(rows["where"])
@@ -217,7 +235,8 @@ def plain(
         a = np.ascontiguousarray(value)
         return [str(a.dtype), a.shape, short_digest(a.tobytes(), 64)]
     if is_dataclass(value): return {f.name: getattr(value, f.name) for f in fields(value)}
-    if callable(value): return [value.__module__, value.__qualname__, getattr(sys.modules.get(value.__module__), "VERSION", 1)]
+    if callable(value):
+        return [value.__module__, value.__qualname__, getattr(sys.modules.get(value.__module__), "VERSION", 1)]
     raise TypeError(f"a digest cannot be made of {type(value).__name__}")
 
 # %% ../../nbs/20_prepared.ipynb #fbe3f393
@@ -247,8 +266,10 @@ def read_part(
 )->tuple: # (what it is, its table)
     "What a part says of itself and of its pictures; an error that names it if it is damaged"
     try:
-        with ZipFile(path) as archive: return json.loads(archive.read("footage.json")), load(archive.read("table.safetensors"))
-    except Exception as e: raise ValueError(f"{path}: not a whole part of a cache ({e}); delete it and prepare again") from e
+        with ZipFile(path) as archive:
+            return json.loads(archive.read("footage.json")), load(archive.read("table.safetensors"))
+    except Exception as e:
+        raise ValueError(f"{path}: not a whole part of a cache ({e}); delete it and prepare again") from e
 
 # %% ../../nbs/20_prepared.ipynb #a76a627a
 def state(
@@ -311,6 +332,7 @@ def with_rows(
 # %% ../../nbs/20_prepared.ipynb #c348c680
 class PreparedPoses:
     "Prepared pictures, read when rows are asked for; the labels are in memory, under the names that `PoseSet` has for them"
+
     def __init__(self,
         folder, # that `prepare` made
         size:int|None=None, # px, side of the pictures to give; the stored one if none
@@ -318,7 +340,11 @@ class PreparedPoses:
         self.folder = Path(folder)
         tensors, about = _read_index(self.folder)
         vars(self).update(tensors)
-        self.actions, self.parts, self.stored_size = tuple(about["actions"]), [p[0] for p in about["parts"]], about["size"]
+        self.actions, self.parts, self.stored_size = (
+            tuple(about["actions"]),
+            [p[0] for p in about["parts"]],
+            about["size"],
+        )
         self.digest = short_digest("".join(p[1] for p in about["parts"]).encode()) # of all that the cache was made of
         self.image_size = _check_size(self, size or self.stored_size)
 
@@ -356,12 +382,17 @@ class PreparedPoses:
 def _read_index(folder):
     "Tensors of a cache and what it is"
     if (folder / INDEX).exists(): return load_tensors(folder / INDEX)
-    raise FileNotFoundError(f"{folder}: expected a finished cache; make it, or what is missing of it, with python -m xvae.data.prepare")
+    raise FileNotFoundError(
+        f"{folder}: expected a finished cache; make it, or what is missing of it, with python -m xvae.data.prepare"
+    )
+
 
 def _check_size(poses, size):
     "Refuse pictures larger than those stored"
     if 0 < size <= poses.stored_size: return size
-    raise ValueError(f"size is {size}: {poses.folder} has 1 to {poses.stored_size} px; for more, prepare it again with --size {size}")
+    raise ValueError(
+        f"size is {size}: {poses.folder} has 1 to {poses.stored_size} px; for more, prepare it again with --size {size}"
+    )
 
 # %% ../../nbs/20_prepared.ipynb #af7f5b37
 def read_pictures(
@@ -399,7 +430,9 @@ def _read_bytes(path, start, length, checksum):
     "Some bytes of a file, which must be those that were written"
     data = np.fromfile(path, np.uint8, length, offset=start) if path.exists() else b""
     if zlib.crc32(data) == checksum: return data
-    raise ValueError(f"{path}: expected the bytes that were prepared; delete this file, then python -m xvae.data.prepare makes it again")
+    raise ValueError(
+        f"{path}: expected the bytes that were prepared; delete this file, then python -m xvae.data.prepare makes it again"
+    )
 
 # %% ../../nbs/20_prepared.ipynb #736ef815
 def start_worker():
@@ -417,7 +450,9 @@ def make_parts(
         try:
             for part in as_completed([processes.submit(make_part, *job) for job in jobs]): yield part.result()
         except BrokenProcessPool as e:
-            raise RuntimeError("a worker was killed, perhaps for want of memory; prepare again with fewer, finished parts are kept") from e
+            raise RuntimeError(
+                "a worker was killed, perhaps for want of memory; prepare again with fewer, finished parts are kept"
+            ) from e
         finally: processes.shutdown(cancel_futures=True)
 
 # %% ../../nbs/20_prepared.ipynb #b77e17ea
@@ -454,7 +489,8 @@ def _check_request(name, footage, size, quality, workers):
     "One clear error for a wrong argument"
     if not footage: raise ValueError(f"{name}: no footage; expected at least one video or picture to prepare")
     for k, v, top in ("size", size, 4096), ("quality", quality, 95), ("workers", workers, 1024):
-        if not (isinstance(v, int) and 0 < v <= top): raise ValueError(f"{k} is {v!r}: expected a whole number from 1 to {top}")
+        if not (isinstance(v, int) and 0 < v <= top):
+            raise ValueError(f"{k} is {v!r}: expected a whole number from 1 to {top}")
     if twice := [n for n, k in Counter(f.name for f in footage).items() if k > 1]:
         raise ValueError(f"{name}: two parts are called {twice[0]!r}; expected a name of its own for each")
 
@@ -462,7 +498,9 @@ def _announce(folder, states):
     "Name a cache that is there but not complete"
     if set(states) == {"missing"} and not (folder / INDEX).exists(): return
     counts = ", ".join(f"{states.count(k)} {k}" for k in ("finished", "missing", "older", "damaged") if k in states)
-    warnings.warn(f"{folder}: not complete for what is asked (parts: {counts}); what is not finished is made now", stacklevel=3)
+    warnings.warn(
+        f"{folder}: not complete for what is asked (parts: {counts}); what is not finished is made now", stacklevel=3
+    )
 
 # %% ../../nbs/20_prepared.ipynb #a20d20c2
 def prepare(

@@ -16,8 +16,10 @@ from ..io import load_tensors, save_tensors
 class PoseSet:
     "Images of people with what is known of them; row i of every field is sample i"
     images: Tensor # (N, 3, S, S) uint8, RGB, the whole crop with its background
-    masks: Tensor # (N, S, S) uint8, 1 where the person is
-    joints: Tensor # (N, 17, 3) float32 mm, relative to the pelvis, camera frame (x right, y down, z away); NaN = not known
+    masks: Tensor  # (N, S, S) uint8, 1 where the person is
+    joints: (
+        Tensor  # (N, 17, 3) float32 mm, relative to the pelvis, camera frame (x right, y down, z away); NaN = not known
+    )
     joints_2d: Tensor # (N, 17, 2) float32, crop coordinates: (-1, -1) upper left, (1, 1) lower right
     confidence: Tensor # (N, 17) float32, 0 where the 2D joint is not labelled
     subject: Tensor # (N,) int64, the number in S1, S5, ...; 0 = nobody in particular

@@ -60,7 +60,9 @@ def procedural_motion(
 )->Motion:
     "The 15 actions of `motion`"
     unpaired = lambda n, seed: torch.cat([everyday(n // 2, seed), wider(n - n // 2, seed)])
-    return Motion(ACTIONS, lambda action, subject, take: perform(action, subject, take, CLIP_FRAMES, seed), wider, unpaired)
+    return Motion(
+        ACTIONS, lambda action, subject, take: perform(action, subject, take, CLIP_FRAMES, seed), wider, unpaired
+    )
 
 # %% ../../nbs/16_rendered.ipynb #d2356cd4
 @lru_cache(maxsize=2)
@@ -100,7 +102,10 @@ def cmu_motion(
     return Motion(names[part], play, singles, singles)
 
 # %% ../../nbs/16_rendered.ipynb #d7dfcdf5
-WARDROBE = 35 # seed of what the seven wear, of their cameras and of the room; the data set's own seed changes none of it
+WARDROBE = (
+    35  # seed of what the seven wear, of their cameras and of the room; the data set's own seed changes none of it
+)
+
 
 def outfit(
     subject:int, # one of SUBJECTS
@@ -282,7 +287,9 @@ def wild_set(
     R, position = look_at(0 * pitch, pitch, 2600 + 4000 * views[:, 3], torch.tensor([0.0, 0.0, 900.0]))
     joints = to_camera(world, R, position)
     box = crop_box(joints)
-    box = torch.cat([box[:, :2] + box[:, 2:] * 0.2 * (views[:, 4:6] - 0.5), box[:, 2:] * (0.95 + 0.3 * views[:, 6:7])], 1)
+    box = torch.cat(
+        [box[:, :2] + box[:, 2:] * 0.2 * (views[:, 4:6] - 0.5), box[:, 2:] * (0.95 + 0.3 * views[:, 6:7])], 1
+    )
     look, zero = random_look(looks), torch.zeros(n, dtype=torch.int64)
     images, masks = draw(joints, look, box, clutter(places), size, device)
     confidence = torch.zeros(n, 17).index_fill(1, torch.tensor(LSP14), 1.0)
@@ -302,12 +309,21 @@ def stranger_set(
     "A studio set in which nobody is seen twice"
     p = plan(n, subjects, len(motion.actions))
     bodies, place, looks = uniforms(n, 14 + LOOK_NUMBERS, seed, 5).split([12, 2, LOOK_NUMBERS], 1)
-    bodies, looks = random_bodies(directions(played(p, motion)), bodies), looks if dressed_as is None else looks[dressed_as]
+    bodies, looks = (
+        random_bodies(directions(played(p, motion)), bodies),
+        looks if dressed_as is None else looks[dressed_as],
+    )
     people = in_studio(p, bodies, place, random_look(looks), motion.actions, size, device)
     return replace(people, subject=torch.zeros_like(p.subject))
 
 # %% ../../nbs/16_rendered.ipynb #5b409883
-LIBRARIES = ("usual", "wider", "same actions", "real") # of the motion's own, only wider, other people in the same actions, real motion
+LIBRARIES = (
+    "usual",
+    "wider",
+    "same actions",
+    "real",
+)  # of the motion's own, only wider, other people in the same actions, real motion
+
 
 def unpaired_poses(
     kind:str, # one of LIBRARIES
@@ -358,17 +374,45 @@ def rendered_people(
     folder, held_out, size = cache_folder(cache), "validation" if validation else "test", image_size
     how = lambda part: cmu_motion(data_root, part, seed, cache) if motion == "cmu" else procedural_motion(seed)
     trials = lambda read: trials_digest(data_root, cache) if read else ""
-    same, others = dict(motion=motion, seed=seed, trials=trials(motion == "cmu")), dict(library=library, real=trials(library == "real"))
+    same, others = (
+        dict(motion=motion, seed=seed, trials=trials(motion == "cmu")),
+        dict(library=library, real=trials(library == "real")),
+    )
+
     def people(make, **settings):
-        return kept(folder, same | dict(size=size, device=torch.device(device or "cpu").type) | settings, SOURCES, make, save_set, load_set)
+        return kept(
+            folder,
+            same | dict(size=size, device=torch.device(device or "cpu").type) | settings,
+            SOURCES,
+            make,
+            save_set,
+            load_set,
+        )
+
     return PoseData(
-        pairs=people(lambda: studio_set(n_pairs, train_subjects, how("paired"), size, seed, 1, device),
-            part="pairs", n=n_pairs, subjects=train_subjects),
+        pairs=people(
+            lambda: studio_set(n_pairs, train_subjects, how("paired"), size, seed, 1, device),
+            part="pairs",
+            n=n_pairs,
+            subjects=train_subjects,
+        ),
         wild=people(lambda: wild_set(n_wild, how("paired"), size, seed, device), part="wild", n=n_wild),
-        test=people(lambda: studio_set(n_test, test_subjects, how(held_out), size, seed, 2, device),
-            part="test", n=n_test, subjects=test_subjects, trials_of=held_out),
-        library=kept(folder, same | dict(part="library", n=n_library) | others, SOURCES,
-            lambda: library_set(n_library, unpaired_poses(library, how("paired"), seed, data_root, cache), seed), save_poses, load_poses))
+        test=people(
+            lambda: studio_set(n_test, test_subjects, how(held_out), size, seed, 2, device),
+            part="test",
+            n=n_test,
+            subjects=test_subjects,
+            trials_of=held_out,
+        ),
+        library=kept(
+            folder,
+            same | dict(part="library", n=n_library) | others,
+            SOURCES,
+            lambda: library_set(n_library, unpaired_poses(library, how("paired"), seed, data_root, cache), seed),
+            save_poses,
+            load_poses,
+        ),
+    )
 
 # %% ../../nbs/16_rendered.ipynb #f201bd02
 def check(motion, data_root, train_subjects, test_subjects, library="usual"):
@@ -377,7 +421,9 @@ def check(motion, data_root, train_subjects, test_subjects, library="usual"):
     if library not in LIBRARIES: raise ValueError(f"library is {library!r}: expected one of {', '.join(LIBRARIES)}")
     for needs, who in ((motion == "cmu", "motion='cmu'"), (library == "real", "library='real'")):
         if needs and not data_root:
-            raise ValueError(f"{who} needs data_root: a folder of CMU trials, such as subjects/01/01.asf and subjects/01/01_01.amc")
+            raise ValueError(
+                f"{who} needs data_root: a folder of CMU trials, such as subjects/01/01.asf and subjects/01/01_01.amc"
+            )
     for s in (*train_subjects, *test_subjects): subject_lengths(s)
     if both := set(train_subjects) & set(test_subjects):
         raise ValueError(f"subject {min(both)} is in train_subjects and in test_subjects: expected different ones")
@@ -407,9 +453,25 @@ def strangers(
     held_out = "validation" if validation else "test"
     how = lambda: cmu_motion(data_root, held_out, seed, cache) if motion == "cmu" else procedural_motion(seed)
     trials = trials_digest(data_root, cache) if motion == "cmu" else ""
-    settings = dict(part="strangers", motion=motion, seed=seed, trials=trials, size=image_size, device=torch.device(device or "cpu").type,
-        n=n, subjects=test_subjects, trials_of=held_out) | (dict() if dressed_as is None else dict(dressed_as=dressed_as.tolist()))
-    return kept(cache_folder(cache), settings, SOURCES, lambda: stranger_set(n, test_subjects, how(), image_size, seed, device, dressed_as), save_set, load_set)
+    settings = dict(
+        part="strangers",
+        motion=motion,
+        seed=seed,
+        trials=trials,
+        size=image_size,
+        device=torch.device(device or "cpu").type,
+        n=n,
+        subjects=test_subjects,
+        trials_of=held_out,
+    ) | (dict() if dressed_as is None else dict(dressed_as=dressed_as.tolist()))
+    return kept(
+        cache_folder(cache),
+        settings,
+        SOURCES,
+        lambda: stranger_set(n, test_subjects, how(), image_size, seed, device, dressed_as),
+        save_set,
+        load_set,
+    )
 
 # %% ../../nbs/16_rendered.ipynb #8fc9d0aa
 def plot_people(

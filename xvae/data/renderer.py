@@ -82,8 +82,12 @@ def landmarks(
     shoulders, hips = (normalize(j[l] - j[r], dim=-1) for l, r in ((LSHOULDER, RSHOULDER), (LHIP, RHIP)))
     chest, belly = frame(j[THORAX] - j[SPINE], shoulders), frame(j[SPINE] - j[PELVIS], hips + shoulders)
     pelvis, head = frame(j[SPINE] - j[PELVIS], hips), head_frame(joints, chest)
-    feet = [x for side in ((RHIP, RKNEE, RANKLE), (LHIP, LKNEE, LANKLE)) for x in foot(*(j[k] for k in side), pelvis[:, 2])]
-    hands = [j[wrist] + 95 * normalize(j[wrist] - j[elbow], dim=-1) for wrist, elbow in ((RWRIST, RELBOW), (LWRIST, LELBOW))]
+    feet = [
+        x for side in ((RHIP, RKNEE, RANKLE), (LHIP, LKNEE, LANKLE)) for x in foot(*(j[k] for k in side), pelvis[:, 2])
+    ]
+    hands = [
+        j[wrist] + 95 * normalize(j[wrist] - j[elbow], dim=-1) for wrist, elbow in ((RWRIST, RELBOW), (LWRIST, LELBOW))
+    ]
     at = lambda point, axes, up, ahead: point + up * axes[:, 0] + ahead * axes[:, 2]
     hair = [at(j[NOSE], head, 15, -35), at(j[THORAX], chest, -40, -75)]
     nose = [at(j[NOSE], head, 25, 62), at(j[NOSE], head, -5, 88)]
@@ -92,8 +96,25 @@ def landmarks(
 # %% ../../nbs/15_renderer.ipynb #9fc1984c
 WIDTHS = ("torso", "belly", "arms", "legs", "head")
 COLOURS = ("skin", "hair", "shirt", "second", "trousers", "shoes")
-FACTORS = tuple(f"{c}_{k}" for c in COLOURS for k in "rgb") + WIDTHS + ("sleeve", "trouser", "hair_length", "stripes_across",
-    "stripes_along", "stripe_mm", "jacket", "hem", "light_x", "light_y", "light_z", "ambient")
+FACTORS = (
+    tuple(f"{c}_{k}" for c in COLOURS for k in "rgb")
+    + WIDTHS
+    + (
+        "sleeve",
+        "trouser",
+        "hair_length",
+        "stripes_across",
+        "stripes_along",
+        "stripe_mm",
+        "jacket",
+        "hem",
+        "light_x",
+        "light_y",
+        "light_z",
+        "ambient",
+    )
+)
+
 
 @dataclass(frozen=True)
 class Look(Batch):
@@ -164,12 +185,19 @@ def random_look(
     colours, r = random_colours(u[:, :16]), ranges(u[:, 16:])
     torso, kind, way, yes = r(0.88, 1.15), r(), r(), lambda condition: condition.to(u.dtype)
     striped, jacket = kind < 0.4, kind > 0.8
-    return Look(colours,
+    return Look(
+        colours,
         widths=torch.stack([torso, torso * r(0.9, 1.2), r(0.85, 1.2), r(0.88, 1.18), r(0.93, 1.07)], 1),
-        sleeve=torch.where(r() < 0.55, r(0.2, 0.5), r(0.85, 1.0)), trouser=torch.where(r() < 0.25, r(0.35, 0.6), r(0.9, 1.0)),
-        hair_length=r(-1.5, 1).clamp(0, 1), stripes=yes(torch.stack([striped & (way < 0.65), striped & (way > 0.5)], 1)),
-        stripe_mm=r(75, 150), jacket=yes(jacket) * r(0.2, 0.45), hem=r(-20, 60),
-        light=normalize(torch.stack([r(-0.9, 0.9), r(-1.0, -0.3), r(-1.0, -0.5)], 1), dim=1), ambient=r(0.35, 0.6))
+        sleeve=torch.where(r() < 0.55, r(0.2, 0.5), r(0.85, 1.0)),
+        trouser=torch.where(r() < 0.25, r(0.35, 0.6), r(0.9, 1.0)),
+        hair_length=r(-1.5, 1).clamp(0, 1),
+        stripes=yes(torch.stack([striped & (way < 0.65), striped & (way > 0.5)], 1)),
+        stripe_mm=r(75, 150),
+        jacket=yes(jacket) * r(0.2, 0.45),
+        hem=r(-20, 60),
+        light=normalize(torch.stack([r(-0.9, 0.9), r(-1.0, -0.3), r(-1.0, -0.5)], 1), dim=1),
+        ambient=r(0.35, 0.6),
+    )
 
 # %% ../../nbs/15_renderer.ipynb #75816aaa
 CAPSULES = ( # from, to, radius there, radius here (mm), width, colour, colour beyond the cut, cut
@@ -286,16 +314,46 @@ class Parts(Batch):
     beyond:Tensor # (N, P, 3) colour beyond the cut
     cut:Tensor # (N, P, 4) beyond is where cut[:3] . w > cut[3]
     cloth:Tensor # (N, P, 2) 1 if the pattern of the shirt is on that colour
-    mm:Tensor # (N, P, 3) size along, height of the origin in the pattern, size to the left
-    kind:Tensor # (N, P, 4) 1 if it is a capsule, (length / radius)² of one; 1 if a jacket may be open here; 1 if it has eyes
+    mm:Tensor  # (N, P, 3) size along, height of the origin in the pattern, size to the left
+    kind: Tensor  # (N, P, 4) 1 if it is a capsule, (length / radius)² of one; 1 if a jacket may be open here; 1 if it has eyes
 
     def table(self):
         "(N, 31, P) everything, a row for each of `COLUMNS`"
         return torch.cat([getattr(self, f.name).flatten(2) for f in fields(self)], 2).transpose(1, 2)
 
-COLUMNS = ("x", "y", "z", "along_x", "along_y", "along_z", "left_x", "left_y", "left_z", "ahead_x", "ahead_y", "ahead_z",
-    "red", "green", "blue", "red_beyond", "green_beyond", "blue_beyond", "cut_along", "cut_left", "cut_ahead", "cut",
-    "cloth", "cloth_beyond", "length", "height", "width", "capsule", "slender", "opens", "eyes")
+COLUMNS = (
+    "x",
+    "y",
+    "z",
+    "along_x",
+    "along_y",
+    "along_z",
+    "left_x",
+    "left_y",
+    "left_z",
+    "ahead_x",
+    "ahead_y",
+    "ahead_z",
+    "red",
+    "green",
+    "blue",
+    "red_beyond",
+    "green_beyond",
+    "blue_beyond",
+    "cut_along",
+    "cut_left",
+    "cut_ahead",
+    "cut",
+    "cloth",
+    "cloth_beyond",
+    "length",
+    "height",
+    "width",
+    "capsule",
+    "slender",
+    "opens",
+    "eyes",
+)
 
 # %% ../../nbs/15_renderer.ipynb #cfd11390
 def _colour(look, names): return look.colours[:, [COLOURS.index(c) for c in names]]
@@ -303,7 +361,13 @@ def _colour(look, names): return look.colours[:, [COLOURS.index(c) for c in name
 def _cuts(look):
     "How far along each capsule its colour changes; 9 = nowhere"
     s, t, never = look.sleeve, look.trouser, torch.full_like(look.sleeve, 9)
-    at = {None: never, "upper sleeve": 2 * s, "lower sleeve": 2 * s - 1, "upper trouser": 2 * t, "lower trouser": 2 * t - 1}
+    at = {
+        None: never,
+        "upper sleeve": 2 * s,
+        "lower sleeve": 2 * s - 1,
+        "upper trouser": 2 * t,
+        "lower trouser": 2 * t - 1,
+    }
     return torch.stack([torch.where(at[c[7]] >= 1, never, at[c[7]]) for c in CAPSULES], 1)
 
 # %% ../../nbs/15_renderer.ipynb #7c5ccf78
@@ -337,7 +401,10 @@ def ellipsoid_parts(
     hem = (look.hem[:, None] - height) / half[..., 0]
     at = torch.stack([one[:, 0], hem[:, 1], hem[:, 2], 0.13 * one[:, 3]], 1)
     cut = torch.cat([rows([[0.0, 0, 0], [1, 0, 0], [1, 0, 0], [0.8, 0, -0.45]]), at[..., None]], -1)
-    colours = _colour(look, ("shirt", "trousers", "trousers", "skin")), _colour(look, ("shirt", "shirt", "shirt", "hair"))
+    colours = (
+        _colour(look, ("shirt", "trousers", "trousers", "skin")),
+        _colour(look, ("shirt", "shirt", "shirt", "hair")),
+    )
     return Parts(center, M, *colours, cut,
         rows([[1.0, 1], [0, 1], [0, 1], [0, 0]]), torch.stack([half[..., 0], height, half[..., 1]], -1),
         rows([[0.0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]]))
@@ -400,7 +467,11 @@ def shade(
     beyond = (p("cut_along") * w[0] + p("cut_ahead") * w[2] > p("cut")).to(z.dtype)
     second = torch.lerp(p("cloth"), p("cloth_beyond"), beyond) * pattern(p, w, look)
     lit = (_n(look.light[:, 0]) * x + _n(look.light[:, 1]) * y + _n(look.light[:, 2]) * z).clamp_min(0)
-    light = torch.lerp(lit, torch.ones_like(lit), _n(look.ambient)) * (0.83 - 0.32 * z.clamp(-1, 0)) * (1 - 0.8 * eyes(p, w))
+    light = (
+        torch.lerp(lit, torch.ones_like(lit), _n(look.ambient))
+        * (0.83 - 0.32 * z.clamp(-1, 0))
+        * (1 - 0.8 * eyes(p, w))
+    )
     stripes = dict(zip(("red", "green", "blue"), look.colours[:, COLOURS.index("second")].unbind(1)))
     colour = lambda c: torch.lerp(torch.lerp(p(c), p(f"{c}_beyond"), beyond), _n(stripes[c]), second)
     return torch.stack([light * colour(c) for c in stripes], 1).clamp(0, 1)
@@ -502,11 +573,27 @@ def studio(
     wall, (red, green, blue) = hsv(r(), r(0, 0.12), r(0.6, 0.85)), hsv(r(0, 0.12), r(0.05, 0.4), r(0.35, 0.6)).unbind(1)
     feet = joints[:, (RANKLE, LANKLE)]
     seen = (feet[..., :2] / feet[..., 2:] - box[:, None, :2]) / box[:, None, 2:]
-    (x, y), apart, mm = seen.mean(1).unbind(1), (seen[:, 0, 0] - seen[:, 1, 0]).abs() / 2, 1 / (feet[..., 2].mean(1) * box[:, 2])
+    (x, y), apart, mm = (
+        seen.mean(1).unbind(1),
+        (seen[:, 0, 0] - seen[:, 1, 0]).abs() / 2,
+        1 / (feet[..., 2].mean(1) * box[:, 2]),
+    )
     floor = shapes(x=0 * x, y=y - 650 * mm + 3, half_width=3, half_height=3, angle=0, round=0, soft=0.02, opacity=1,
         red=red, green=green, blue=blue, stripes=0)
-    shadow = shapes(x=x, y=y + 60 * mm, half_width=apart + 260 * mm, half_height=110 * mm, angle=0, round=1, soft=150 * mm,
-        opacity=0.45, red=red / 4, green=green / 4, blue=blue / 4, stripes=0)
+    shadow = shapes(
+        x=x,
+        y=y + 60 * mm,
+        half_width=apart + 260 * mm,
+        half_height=110 * mm,
+        angle=0,
+        round=1,
+        soft=150 * mm,
+        opacity=0.45,
+        red=red / 4,
+        green=green / 4,
+        blue=blue / 4,
+        stripes=0,
+    )
     return Scene(torch.stack([wall, wall * 0.85], 1), torch.cat([floor, shadow], 1), floor[:, :0])
 
 # %% ../../nbs/15_renderer.ipynb #a7b57986
@@ -521,9 +608,20 @@ def any_shapes(
     red, green, blue = hsv(r(), 0.65 * r() ** 1.5, r(0.08, 0.95)).unbind(1)
     size = lambda: small + (large - small) * r() ** 2
     one_of = lambda k: (r() < 1 / k).to(u.dtype)
-    return shapes(x=r(-reach, reach), y=r(-reach, reach), half_width=size(), half_height=size(), angle=one_of(2.5) * r(0, 3.14),
-        round=one_of(3), soft=one_of(3) * r(0, 0.4), opacity=r(0.5, 1.5).clamp(max=1), red=red, green=green, blue=blue,
-        stripes=one_of(4) * r(0.2, 0.6))[:, 0].unflatten(0, u.shape[:2])
+    return shapes(
+        x=r(-reach, reach),
+        y=r(-reach, reach),
+        half_width=size(),
+        half_height=size(),
+        angle=one_of(2.5) * r(0, 3.14),
+        round=one_of(3),
+        soft=one_of(3) * r(0, 0.4),
+        opacity=r(0.5, 1.5).clamp(max=1),
+        red=red,
+        green=green,
+        blue=blue,
+        stripes=one_of(4) * r(0.2, 0.6),
+    )[:, 0].unflatten(0, u.shape[:2])
 
 # %% ../../nbs/15_renderer.ipynb #9f24bd2b
 def hiding_shapes(
@@ -544,7 +642,9 @@ def clutter(
     sky, behind, before = u.split([6, 12 * 15, 2 * 16], 1)
     sky = sky.unflatten(1, (2, 3))
     backdrop = torch.stack([hsv(sky[:, k, 0], sky[:, k, 1] / 2, 0.15 + 0.8 * sky[:, k, 2]) for k in range(2)], 1)
-    return Scene(backdrop, any_shapes(behind.unflatten(1, (12, 15)), 1.1, 0.08, 0.7), hiding_shapes(before.unflatten(1, (2, 16))))
+    return Scene(
+        backdrop, any_shapes(behind.unflatten(1, (12, 15)), 1.1, 0.08, 0.7), hiding_shapes(before.unflatten(1, (2, 16)))
+    )
 
 # %% ../../nbs/15_renderer.ipynb #e91151c2
 def render(
@@ -560,7 +660,8 @@ def render(
     if joints.shape[1:] != (17, 3):
         raise ValueError(f"joints have shape {tuple(joints.shape)}: expected (N, 17, 3), mm, in the camera frame")
     n, step = len(joints), max(1, chunk * 96 ** 2 // (sharp * size) ** 2)
-    if scene is None: scene = Scene(joints.new_full((n, 2, 3), 0.8), joints.new_zeros(n, 0, 12), joints.new_zeros(n, 0, 12))
+    if scene is None:
+        scene = Scene(joints.new_full((n, 2, 3), 0.8), joints.new_zeros(n, 0, 12), joints.new_zeros(n, 0, 12))
     rows = [slice(i, i + step) for i in range(0, max(1, n), step)]
     return tuple(torch.cat(x) for x in zip(*(_render(joints[k], look[k], box[k], size, scene[k], sharp) for k in rows)))
 

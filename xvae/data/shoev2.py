@@ -199,10 +199,13 @@ def read_coordinates(
 # %% ../../nbs/33_shoev2.ipynb #205bcbb0
 def _check_strokes(path, key, points):
     "Nothing but points on the canvas"
-    if key.split("/")[:-1] not in (["", "train"], ["", "test"]): again(path, f"{key!r}: expected keys such as /train/1031000079_1")
+    if key.split("/")[:-1] not in (["", "train"], ["", "test"]):
+        again(path, f"{key!r}: expected keys such as /train/1031000079_1")
     if not len(points) or points.shape[1:] != (3,): again(path, f"{key}: expected (P, 3) numbers, found {points.shape}")
-    if not ((points[:, :2] >= 0) & (points[:, :2] <= CANVAS)).all(): again(path, f"{key}: expected coordinates from 0 to {CANVAS}")
-    if not np.isin(points[:, 2], (0, 1)).all(): again(path, f"{key}: expected 0 or 1 in the third column, the end of a stroke")
+    if not ((points[:, :2] >= 0) & (points[:, :2] <= CANVAS)).all():
+        again(path, f"{key}: expected coordinates from 0 to {CANVAS}")
+    if not np.isin(points[:, 2], (0, 1)).all():
+        again(path, f"{key}: expected 0 or 1 in the third column, the end of a stroke")
 
 # %% ../../nbs/33_shoev2.ipynb #800115e0
 def draw_strokes(
@@ -225,7 +228,9 @@ def made_up_shoe(
     "Outline, sole and two laces of a shoe"
     heel, top, toe = rng.integers(95, 130), rng.integers(90, 120), rng.integers(135, 160)
     upper = [(42, 180), (40, heel), (85, top), (115, 140), (165, toe), (210, 160), (216, 180), (42, 180)]
-    return [np.array(s, float) for s in (upper, [(40, 188), (218, 188)], [(112, 118), (132, 132)], [(124, 112), (144, 126)])]
+    return [
+        np.array(s, float) for s in (upper, [(40, 188), (218, 188)], [(112, 118), (132, 132)], [(124, 112), (144, 126)])
+    ]
 
 # %% ../../nbs/33_shoev2.ipynb #61b2e08b
 def redrawn(
@@ -344,7 +349,9 @@ def files_in(
     *folders, # searched, not below
 )->dict: # bare name: file; of several forms of a picture the first of PICTURES
     "Pictures by name"
-    found = [p for folder in folders for p in sorted(folder.iterdir()) if p.suffix.lower() in PICTURES and p.name[0] != "."]
+    found = [
+        p for folder in folders for p in sorted(folder.iterdir()) if p.suffix.lower() in PICTURES and p.name[0] != "."
+    ]
     return {bare(p.name): p for p in sorted(found, key=lambda p: -PICTURES.index(p.suffix.lower()))}
 
 def folder_in(
@@ -379,7 +386,11 @@ def original(
     for side in SIDES:
         ids, names = (read_list(root/f"{kind}_{side}.txt") for kind in ("photo", "sketch"))
         lists[side] = tuple(ids), in_order(names, root/f"sketch_{side}.txt")
-    files = (*photos.values(), *sketches.values(), *(root/f"{kind}_{side}.txt" for kind in ("photo", "sketch") for side in SIDES))
+    files = (
+        *photos.values(),
+        *sketches.values(),
+        *(root / f"{kind}_{side}.txt" for kind in ("photo", "sketch") for side in SIDES),
+    )
     return Release("original", root, photos, {n: partial(read_ink, p) for n, p in sketches.items()}, lists, files)
 
 # %% ../../nbs/33_shoev2.ipynb #f55d5164
@@ -432,7 +443,8 @@ def hdf5(
     photos, sketches, lists, files = files_in(folder_in(root, "photos", "photo")), {}, {}, []
     for side in SIDES:
         file = next(iter(sorted(root.glob(f"{side}*png.h5"))), None)
-        if not file: raise FileNotFoundError(f"{root}: expected a file {side}_svg_sim_spa_png.h5 in it; copy or unpack it again")
+        if not file:
+            raise FileNotFoundError(f"{root}: expected a file {side}_svg_sim_spa_png.h5 in it; copy or unpack it again")
         ids, nth = [bare(i.decode()) for i in read_h5(file, "image_base_name").reshape(-1)], Counter()
         names = [f"{photo}_{nth.update([photo]) or nth[photo]}" for photo in ids]
         lists[side] = tuple(dict.fromkeys(ids)), tuple(names)
@@ -441,8 +453,13 @@ def hdf5(
     return Release("hdf5", root, photos, sketches, lists, (*photos.values(), *files))
 
 # %% ../../nbs/33_shoev2.ipynb #fd66aff1
-LAYOUTS = dict(original=("*_photo", "*_sketch", "*_sketch_png"), cyclegan=("trainA", "trainB"), coordinates=("*_Coordinate",),
-    hdf5=("*png.h5",)) # what tells that a folder is in this layout
+LAYOUTS = dict(
+    original=("*_photo", "*_sketch", "*_sketch_png"),
+    cyclegan=("trainA", "trainB"),
+    coordinates=("*_Coordinate",),
+    hdf5=("*png.h5",),
+)  # what tells that a folder is in this layout
+
 
 def release(
     root, # folder of the dataset, or one that holds it
@@ -455,8 +472,10 @@ def release(
     for folder in (root, *sorted(d for d in root.iterdir() if d.is_dir())):
         for layout, signs in LAYOUTS.items():
             if any(any(folder.glob(sign)) for sign in signs): return readers[layout](folder)
-    raise FileNotFoundError(f"{root}: expected ShoeV2_photo and ShoeV2_sketch, or trainA and trainB, or ShoeV2_Coordinate and"
-        " photo, or train_svg_sim_spa_png.h5 and photos in it; copy or unpack QMUL-Shoe-V2 there")
+    raise FileNotFoundError(
+        f"{root}: expected ShoeV2_photo and ShoeV2_sketch, or trainA and trainB, or ShoeV2_Coordinate and"
+        " photo, or train_svg_sim_spa_png.h5 and photos in it; copy or unpack QMUL-Shoe-V2 there"
+    )
 
 # %% ../../nbs/33_shoev2.ipynb #71f1f892
 def some(
@@ -474,9 +493,13 @@ def problems(
     listed, shown = names["train"] | names["test"], ids["train"] | ids["test"]
     drawn = {photo_of(n) for n in listed & set(copy.sketches)}
     astray = {n for side in SIDES for n in names[side] if photo_of(n) not in ids[side]}
-    wrong = {"every listed photo is there": shown - set(copy.photos), "every listed sketch is there": listed - set(copy.sketches),
-        "every sketch has its photo, on its side": astray, "every photo has a sketch": shown - drawn,
-        "no photo is on both sides": ids["train"] & ids["test"]}
+    wrong = {
+        "every listed photo is there": shown - set(copy.photos),
+        "every listed sketch is there": listed - set(copy.sketches),
+        "every sketch has its photo, on its side": astray,
+        "every photo has a sketch": shown - drawn,
+        "no photo is on both sides": ids["train"] & ids["test"],
+    }
     return {what: some(bad) for what, bad in wrong.items()}
 
 # %% ../../nbs/33_shoev2.ipynb #984d29d0
@@ -493,7 +516,9 @@ def read_sketch(
     "A sketch at its own size"
     ink = copy.sketches[name]()
     if not 0 < ink_share(ink) < 0.5:
-        raise ValueError(f"{copy.root}: sketch {name} is {ink_share(ink):.0%} ink, expected thin strokes; copy or unpack it again")
+        raise ValueError(
+            f"{copy.root}: sketch {name} is {ink_share(ink):.0%} ink, expected thin strokes; copy or unpack it again"
+        )
     return ink
 
 # %% ../../nbs/33_shoev2.ipynb #3b5ac3c8
@@ -527,7 +552,8 @@ def shoev2(
     if size < 16: raise ValueError(f"size is {size}: expected at least 16 px")
     copy, folder = release(root), cache_folder(cache)
     for what, bad in problems(copy).items():
-        if bad: raise ValueError(f"{copy.root}: expected that {what}, which is not so for {bad}; copy or unpack it again")
+        if bad:
+            raise ValueError(f"{copy.root}: expected that {what}, which is not so for {bad}; copy or unpack it again")
     files = fingerprint(copy, cache) if folder else ""
     def read(side):
         settings = dict(part="shoev2", files=files, size=size, side=side)

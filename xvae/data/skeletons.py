@@ -13,7 +13,25 @@ from torch import Tensor
 # %% ../../nbs/11_skeletons.ipynb #39d5e4d2
 JOINTS = ("Pelvis", "RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle", "Spine", "Thorax", "Nose", "Head",
           "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist")
-PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15) # the joint that a bone comes from; the pelvis has none
+PARENTS = (
+    -1,
+    0,
+    1,
+    2,
+    0,
+    4,
+    5,
+    0,
+    7,
+    8,
+    9,
+    8,
+    11,
+    12,
+    8,
+    14,
+    15,
+)  # the joint that a bone comes from; the pelvis has none
 MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13) # the same joint on the other side
 
 # %% ../../nbs/11_skeletons.ipynb #d8c845e8
@@ -44,7 +62,8 @@ def from_directions(
     lengths:Tensor, # (16,) or (..., 16) bone lengths, mm
 )->Tensor: # (..., 17, 3) joints, mm, the pelvis at the origin
     "The body that has these bones, built outwards from the pelvis"
-    if directions.shape[-2:] != (16, 3): raise ValueError(f"directions have shape {tuple(directions.shape)}: expected (..., 16, 3)")
+    if directions.shape[-2:] != (16, 3):
+        raise ValueError(f"directions have shape {tuple(directions.shape)}: expected (..., 16, 3)")
     bones = directions * lengths[..., None]
     joints = [torch.zeros_like(bones[..., 0, :])]
     for j in range(1, 17): joints.append(joints[PARENTS[j]] + bones[..., j - 1, :])
@@ -69,7 +88,8 @@ def subject_lengths(
     subject:int, # one of SUBJECTS
 )->Tensor: # (16,) float32 bone lengths, mm
     "Bone lengths of a subject of Human3.6M"
-    if subject not in SUBJECTS: raise ValueError(f"subject is {subject!r}: expected one of {', '.join(map(str, SUBJECTS))}")
+    if subject not in SUBJECTS:
+        raise ValueError(f"subject is {subject!r}: expected one of {', '.join(map(str, SUBJECTS))}")
     return torch.tensor(MEASURED[subject], dtype=torch.float32)[list(_part_of_bone)]
 
 # %% ../../nbs/11_skeletons.ipynb #94c6e876

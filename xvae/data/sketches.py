@@ -49,9 +49,14 @@ def _check(d):
     need(d.photos.shape == (P, 3, S, S) and d.photos.dtype == torch.uint8, "photos", "(P, 3, S, S) uint8")
     need(d.sketches.shape[1:] == (S, S) and d.sketches.dtype == torch.uint8, "sketches", f"(N, {S}, {S}) uint8")
     need(d.photo.shape == d.sketches.shape[:1] and d.photo.dtype == torch.int64, "photo", f"({len(d.sketches)},) int64")
-    need(d.factors.shape == (P, len(d.factor_names)), "factors", f"({P}, {len(d.factor_names)}), a column for each of factor_names")
+    need(
+        d.factors.shape == (P, len(d.factor_names)),
+        "factors",
+        f"({P}, {len(d.factor_names)}), a column for each of factor_names",
+    )
     need(len(d.names) == P, "names", f"{P}, one for each photo")
-    if ((d.photo < 0) | (d.photo >= P)).any(): raise ValueError(f"photo points outside the photos: expected rows 0 to {P - 1}")
+    if ((d.photo < 0) | (d.photo >= P)).any():
+        raise ValueError(f"photo points outside the photos: expected rows 0 to {P - 1}")
 
 # %% ../../nbs/30_sketches.ipynb #05897af7
 def plot_pairs(
@@ -69,7 +74,11 @@ def plot_pairs(
         ink = data.sketches[data.photo == i][:sketches]
         tiles[i, 1:1 + len(ink)] = 255 - ink[:, None]
     n, k, _, s, _ = tiles.shape
-    sheet = tiles.view(n // columns, columns, k, 3, s, s).permute(0, 4, 1, 2, 5, 3).reshape(n // columns * s, columns * k * s, 3)
+    sheet = (
+        tiles.view(n // columns, columns, k, 3, s, s)
+        .permute(0, 4, 1, 2, 5, 3)
+        .reshape(n // columns * s, columns * k * s, 3)
+    )
     ax = ax or plt.figure(figsize=(width, width * sheet.shape[0] / sheet.shape[1])).add_axes((0, 0, 1, 1))
     ax.imshow(sheet.cpu()); ax.axis("off")
     return ax
@@ -249,7 +258,9 @@ def score(
 )->dict: # measure (of `UNITS`): (P,) its value for each photo
     "How translations compare with what people drew"
     if pred.shape != (len(data), *data.sketches.shape[1:]):
-        raise ValueError(f"pred has shape {tuple(pred.shape)}: expected {(len(data), *data.sketches.shape[1:])}, a map for each photo")
+        raise ValueError(
+            f"pred has shape {tuple(pred.shape)}: expected {(len(data), *data.sketches.shape[1:])}, a map for each photo"
+        )
     photo, true = data.photo.cpu(), to_distance(data.sketches.cpu())
     values = _measure(pred.detach().cpu().float(), true, photo, torch.arange(len(photo)), level)
     return dict(zip(UNITS, _pick(values, photo, len(data), reference)))
@@ -280,7 +291,9 @@ def nearest_photo_sketch(
     size:int=32, # photos are compared at this many pixels a side, at most
 )->Tensor: # (P, S, S) distance maps
     "The first sketch of the nearest training photo (L2 on pixels): a floor"
-    small = lambda d: torch.nn.functional.adaptive_avg_pool2d(d.photos.float(), min(size, d.photos.shape[-1])).flatten(1)
+    small = lambda d: torch.nn.functional.adaptive_avg_pool2d(d.photos.float(), min(size, d.photos.shape[-1])).flatten(
+        1
+    )
     nearest = torch.cdist(small(data), small(train)).argmin(1)
     first = (train.photo == nearest[:, None]).float().argmax(1)
     return to_distance(train.sketches[first])
@@ -331,7 +344,8 @@ def mixture(
     at_once:int=64, # how many of pred; bounds the memory
 )->dict: # explained (N,), NaN where a map has NaN; weights (N, k) and which (N, k) training maps, the heaviest first
     "How much of each map is a mixture of k training sketches"
-    if pred.shape[1:] != train.shape[1:]: raise ValueError(f"train has maps of {tuple(train.shape[1:])}: expected {tuple(pred.shape[1:])}")
+    if pred.shape[1:] != train.shape[1:]:
+        raise ValueError(f"train has maps of {tuple(train.shape[1:])}: expected {tuple(pred.shape[1:])}")
     if not 1 <= k <= len(train): raise ValueError(f"k is {k}: expected 1 to {len(train)}, the number of training maps")
     t, parts = train.flatten(1), []
     for p in pred.flatten(1).split(at_once):

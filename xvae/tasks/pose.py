@@ -118,7 +118,12 @@ def data_digest(
     return pose_digest(data_root=data_root, **asked(pose_digest, s))
 
 # %% ../../nbs/40_pose.ipynb #07eaed9c
-PICTURES = {"black": (0.3, 1.0), "grey": (-0.5, 0.5), "grey+mask": (-0.5, 0.5)} # what black and white become; the background is zero
+PICTURES = {
+    "black": (0.3, 1.0),
+    "grey": (-0.5, 0.5),
+    "grey+mask": (-0.5, 0.5),
+}  # what black and white become; the background is zero
+
 
 def channels(picture:str)->int: return 3 + (picture == "grey+mask") # of what the encoder sees
 
@@ -199,7 +204,11 @@ def pose_extra(
         camera, n = model.camera(e.features).float(), len(batch.y)
         error = reprojection_error(joints.float(), camera, batch.info["joints_2d"], batch.info["confidence"]).mean()
         wild_kl = kl_to_prior(e.q_t)[n:].sum() / len(e.z_t)
-        return {"2d.joints": s.reprojection * error / (2 * s.sigma_2d ** 2), "2d.kl_t": s.reprojection * s.beta_x * wild_kl}
+        return {
+            "2d.joints": s.reprojection * error / (2 * s.sigma_2d**2),
+            "2d.kl_t": s.reprojection * s.beta_x * wild_kl,
+        }
+
     return extra if s.reprojection else None
 
 # %% ../../nbs/40_pose.ipynb #dc098e23
@@ -246,8 +255,12 @@ def pose_pairs(
     def sample():
         i, j = torch.randint(len(pairs), (s.batch,)), torch.randint(len(wild), (s.wild_batch,))
         a, b = pairs[i], wild[j]
-        info = {k: torch.cat([getattr(a, k), getattr(b, k)]).to(device) for k in ("joints_2d", "confidence")} | dict(person=a.subject.to(device))
-        batch = Batch(torch.cat([network_input(p, device, s.picture) for p in (a, b)]), network_target(a.joints, device), info)
+        info = {k: torch.cat([getattr(a, k), getattr(b, k)]).to(device) for k in ("joints_2d", "confidence")} | dict(
+            person=a.subject.to(device)
+        )
+        batch = Batch(
+            torch.cat([network_input(p, device, s.picture) for p in (a, b)]), network_target(a.joints, device), info
+        )
         return augmented(batch, s.colour_noise, s.picture) if s.augment else batch
     return sample
 
@@ -260,7 +273,11 @@ def used_pairs(
     "The pairs that a run is given"
     subjects = s.pair_subjects or s.train_subjects
     chosen = torch.isin(data.pairs.subject, torch.tensor(subjects)).nonzero()[:, 0]
-    if not len(chosen): raise ValueError(f"no pairs of subject {subjects}: those of the data are of {tuple(data.pairs.subject.unique().tolist())}; choose `pair_subjects` among these")
+    if not len(chosen):
+        there = tuple(data.pairs.subject.unique().tolist())
+        raise ValueError(
+            f"no pairs of subject {subjects}: those of the data are of {there}; choose `pair_subjects` among these"
+        )
     return data.pairs.subset(chosen[random_fraction(len(chosen), s.fraction, seed)])
 
 # %% ../../nbs/40_pose.ipynb #1ca8af3a
@@ -303,7 +320,11 @@ def pose_metrics(
 )->dict: # name: value in mm (pck3d: share)
     "What is kept of an evaluation"
     target = poses.joints.to(pred.device)
-    errors = dict(mpjpe=mpjpe(pred, target, "none"), pa_mpjpe=pa_mpjpe(pred, target, "none"), n_mpjpe=n_mpjpe(pred, target, "none"))
+    errors = dict(
+        mpjpe=mpjpe(pred, target, "none"),
+        pa_mpjpe=pa_mpjpe(pred, target, "none"),
+        n_mpjpe=n_mpjpe(pred, target, "none"),
+    )
     means = {k: frame_mean(v) for k, v in errors.items()}
     means |= {f"{k}_action": action_mean(v, poses.action.to(v.device)) for k, v in errors.items()}
     return {k: float(v) for k, v in means.items()} | dict(pck3d=float(pck3d(pred, target)))
@@ -317,13 +338,19 @@ def mean_pose_metrics(
 )->dict: # as `pose_metrics`
     "MPJPE of predicting the mean training pose, PA-MPJPE of predicting the Procrustes mean"
     joints = used_pairs(s, data, seed).joints
-    plain, shape = (pose_metrics(p.expand(len(data.test), -1, -1), data.test) for p in (joints.mean(0), procrustes_mean(joints)))
+    plain, shape = (
+        pose_metrics(p.expand(len(data.test), -1, -1), data.test) for p in (joints.mean(0), procrustes_mean(joints))
+    )
     return plain | {k: v for k, v in shape.items() if k.startswith("pa_mpjpe")}
 
 BASELINES = dict(mean_pose=mean_pose_metrics)
 
 # %% ../../nbs/40_pose.ipynb #a0de9d50
-UNITS = {k: "share" if k == "pck3d" else "mm" for k in ("mpjpe", "pa_mpjpe", "n_mpjpe", "mpjpe_action", "pa_mpjpe_action", "n_mpjpe_action", "pck3d")}
+UNITS = {
+    k: "share" if k == "pck3d" else "mm"
+    for k in ("mpjpe", "pa_mpjpe", "n_mpjpe", "mpjpe_action", "pa_mpjpe_action", "n_mpjpe_action", "pck3d")
+}
+
 
 def evaluate(
     model:PoseModel, # trained
@@ -341,6 +368,26 @@ def fake_batch(
     n, size = s.batch + s.wild_batch, s.image_size
     info = dict(joints_2d=torch.zeros(n, 17, 2, device=device), confidence=torch.ones(n, 17, device=device),
                 person=torch.zeros(s.batch, dtype=torch.int64, device=device))
-    return Batch(torch.zeros(n, channels(s.picture), size, size, device=device), torch.zeros(s.batch, 17, 3, device=device), info)
+    return Batch(
+        torch.zeros(n, channels(s.picture), size, size, device=device), torch.zeros(s.batch, 17, 3, device=device), info
+    )
 
-POSE = register(Task("pose", PoseSettings, load_data, feed, PoseModel, evaluate, UNITS, METHODS, BASELINES, plain, pose_extra, data_digest, expected_counts, fake_batch))
+
+POSE = register(
+    Task(
+        "pose",
+        PoseSettings,
+        load_data,
+        feed,
+        PoseModel,
+        evaluate,
+        UNITS,
+        METHODS,
+        BASELINES,
+        plain,
+        pose_extra,
+        data_digest,
+        expected_counts,
+        fake_batch,
+    )
+)

@@ -40,7 +40,12 @@ def shown(
     x = model.look(poses)
     joints = model.translate(x)
     overlay = weak_project(joints - joints[:, :1], model.camera(model.vae_x.encoder(x)))
-    return dict(pictures=(255 * model.colours(model.vae_x.drawn(x))).round().to(torch.uint8).cpu(), estimate=1000 * (joints - joints[:, :1]).cpu(), overlay=overlay.cpu())
+    return dict(
+        pictures=(255 * model.colours(model.vae_x.drawn(x))).round().to(torch.uint8).cpu(),
+        estimate=1000 * (joints - joints[:, :1]).cpu(),
+        overlay=overlay.cpu(),
+    )
+
 
 def gallery(
     model:PoseModel, # in eval mode
@@ -85,7 +90,9 @@ def own_pictures(
     "The first pictures of a user's folder"
     if not data_root or not (Path(data_root) / "pictures").is_dir(): return None
     how = dict(size=224, quality=90, workers=os.cpu_count(), deeplab=None, train_stride=5, test_stride=64)
-    return PreparedPoses(prepared_folder("pictures", INDEX, prepare_pictures, data_root, cache, **how), image_size)[:most]
+    return PreparedPoses(prepared_folder("pictures", INDEX, prepare_pictures, data_root, cache, **how), image_size)[
+        :most
+    ]
 
 # %% ../../nbs/44_pose_figures.ipynb #920e2380
 @torch.no_grad()
@@ -95,8 +102,11 @@ def codes_shown(
     run=None, # not needed here
     n:int=4, # pairs, and rows and columns
     steps:int=7, # on the way, both ends included
-)->tuple: # ({}, ends (2, n, 3, S, S), path_pictures (steps, n, 3, S, S), path_poses (steps, n, 17, 3) mm, grid (n, n, 3, S, S), grid_of (2, n, 3, S, S))
-    "Interpolations of z_t, and z_t combined with z_s"
+)->tuple: # ({}, name: tensor)
+    """Interpolations of z_t, and z_t combined with z_s
+    
+    ends (2, n, 3, S, S), path_pictures (steps, n, 3, S, S), path_poses (steps, n, 17, 3) in mm, grid (n, n, 3, S, S),
+    grid_of (2, n, 3, S, S)"""
     order = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(0))
     a, b, of_t, of_s = (model.look(data.test[i]) for i in order[:4 * n].split(n))
     z_t, (z_a, z_s) = model.vae_x.encode(b)[0].mean, (q.mean for q in model.vae_x.encode(a))
@@ -105,4 +115,6 @@ def codes_shown(
     poses = 1000 * model.vae_y.decode(path.flatten(0, 1)).unflatten(0, (steps, n))
     seen = dict(path_pictures=pictures, grid=swap_grid(model, of_t, of_s)) | {
         k: torch.stack([model.vae_x.drawn(x) for x in xs]) for k, xs in dict(ends=(a, b), grid_of=(of_t, of_s)).items()}
-    return {}, {k: (255 * model.colours(v)).round().to(torch.uint8).cpu() for k, v in seen.items()} | dict(path_poses=poses.cpu())
+    return {}, {k: (255 * model.colours(v)).round().to(torch.uint8).cpu() for k, v in seen.items()} | dict(
+        path_poses=poses.cpu()
+    )

@@ -33,7 +33,10 @@ def fit(
 )->nn.Module: # in eval mode
     "Minimise a loss; what is random in a step is seeded by (seed, step)"
     optimizer = adam(model.train())
-    for _ in paced(taking_turns((lambda: dict(loss=loss()), optimizer, 1)), steps, [optimizer], lr, schedule, seed, label=label): pass
+    for _ in paced(
+        taking_turns((lambda: dict(loss=loss()), optimizer, 1)), steps, [optimizer], lr, schedule, seed, label=label
+    ):
+        pass
     return model.eval()
 
 # %% ../../nbs/42_rivals.ipynb #a5bc3557
@@ -76,7 +79,9 @@ def train_head(
     head = seeded(lambda: joints_head(s), seed).to(device)
     pairs = used_pairs(s, data, seed)
     sample = pose_pairs(pairs, data.wild, s, device)
-    return fit(head, lambda: head_loss(head, sample(), s.bf16), joint_steps(s, len(pairs)), s.lr, s.schedule, seed, "2D head")
+    return fit(
+        head, lambda: head_loss(head, sample(), s.bf16), joint_steps(s, len(pairs)), s.lr, s.schedule, seed, "2D head"
+    )
 
 # %% ../../nbs/42_rivals.ipynb #338b49d1
 def content(
@@ -163,7 +168,9 @@ class Lifter(nn.Module):
         self.z_2d, self.z_3d = ZScore(joints_2d), ZScore(joints)
         layer = lambda n_in: lifter_layer(n_in, width, dropout)
         blocks = [Residual(layer(width), layer(width)) for _ in range(2)]
-        self.net = nn.Sequential(nn.Flatten(), layer(17 * 2), *blocks, nn.Linear(width, 17 * 3), nn.Unflatten(1, (17, 3)))
+        self.net = nn.Sequential(
+            nn.Flatten(), layer(17 * 2), *blocks, nn.Linear(width, 17 * 3), nn.Unflatten(1, (17, 3))
+        )
 
     def forward(self, joints_2d:Tensor)->Tensor: # (N, 17, 2) crop coordinates -> (N, 17, 3) mm
         return self.z_3d.back(self.net(self.z_2d(joints_2d)))
@@ -199,7 +206,15 @@ def train_lifter(
     "A lifter, trained for as many steps as ours"
     make = lambda: Lifter(joints_2d, joints, s.hidden, 0.5 * min(1, s.hidden / 1024))
     lifter = seeded(make, seed).to(joints.device)
-    return fit(lifter, lambda: lifter_loss(lifter, *lifter_batch(s, joints_2d, joints)), joint_steps(s, len(joints)), 1e-3, "cosine", seed, "lifter")
+    return fit(
+        lifter,
+        lambda: lifter_loss(lifter, *lifter_batch(s, joints_2d, joints)),
+        joint_steps(s, len(joints)),
+        1e-3,
+        "cosine",
+        seed,
+        "lifter",
+    )
 
 # %% ../../nbs/42_rivals.ipynb #b527b85a
 @torch.no_grad()

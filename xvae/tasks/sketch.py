@@ -18,7 +18,8 @@ from ..data.openmoji import openmoji
 from ..data.records import random_fraction
 from ..data.shoev2 import fingerprint, release, shoev2
 from ..data.sketches import UNITS as MEASURES
-from ..data.sketches import SketchSet, SketchSplit, distance_rmse, human_score, mean_sketch, mixture, nearest_photo_sketch, score
+from ..data.sketches import SketchSet, SketchSplit, distance_rmse, human_score, mean_sketch, mixture
+from ..data.sketches import nearest_photo_sketch, score
 from ..data.sketches import LEVEL, split_photos, to_distance, to_strokes
 from ..latents import swapped
 from ..losses import HasWeights
@@ -37,8 +38,8 @@ class SketchSettings(HasWeights):
     image_size:int = 64 # px, height and width
     n_photos:int = 2000 # of drawn_shoes
     validation:bool = False # evaluate on a tenth of the training photos, held out, instead of the test photos
-    fraction:float = 1.0 # part of the training photos that is not discarded
-    td:bool|str = True # sketches of discarded photos are the unpaired target dataset, TD; False: they are not used; "paired": others stand in
+    fraction:float = 1.0  # part of the training photos that is not discarded
+    td: bool | str = True  # sketches of discarded photos are the unpaired targets, TD; False: not used; "paired": others stand in
     encoder:str = "resnet10-16" # of both VAEs, see `ResNetEncoder`
     decoder_channels:tuple = (64, 32, 16, 16) # of both VAEs, see `ConvDecoder`
     d_latent:int = 64 # dimensions of z_t, z_s and w_t, each
@@ -62,7 +63,9 @@ class SketchSettings(HasWeights):
 
     LATER = (*HasWeights.LATER, "epochs")
 
-METHODS = dict(ours=lambda s: s, without_td=lambda s: replace(s, td=False), paired_steps=lambda s: replace(s, td="paired"))
+METHODS = dict(
+    ours=lambda s: s, without_td=lambda s: replace(s, td=False), paired_steps=lambda s: replace(s, td="paired")
+)
 
 # %% ../../nbs/41_sketch.ipynb #408d90e3
 DATASETS = ("drawn_shoes", "openmoji", "shoev2")
@@ -103,7 +106,12 @@ def build(
     s:SketchSettings, # sizes
 )->CrossModalVAE:
     "Two convolutional VAEs"
-    x, y, d_t, d_s = ResNetEncoder(s.encoder), ResNetEncoder(s.encoder, in_channels=1), s.d_t or s.d_latent, s.d_s or s.d_latent
+    x, y, d_t, d_s = (
+        ResNetEncoder(s.encoder),
+        ResNetEncoder(s.encoder, in_channels=1),
+        s.d_t or s.d_latent,
+        s.d_s or s.d_latent,
+    )
     vae_x = SourceVAE(x, ConvDecoder(d_t + d_s, s.image_size, s.decoder_channels), x.n_features, d_t, d_s)
     return CrossModalVAE(vae_x, TargetVAE(y, ConvDecoder(d_t, s.image_size, s.decoder_channels, 1), y.n_features, d_t))
 
@@ -161,7 +169,12 @@ def predict(
 )->Tensor: # (P, S, S) distance maps in [0, 1]
     "Photos translated to sketches"
     device = next(model.parameters()).device
-    return torch.cat([model.translate(network_input(p, device)) for p in photos.split(batch)])[:, 0].float().clamp(0, 1).cpu()
+    return (
+        torch.cat([model.translate(network_input(p, device)) for p in photos.split(batch)])[:, 0]
+        .float()
+        .clamp(0, 1)
+        .cpu()
+    )
 
 # %% ../../nbs/41_sketch.ipynb #108439da
 def sketch_metrics(
@@ -177,7 +190,10 @@ def sketch_metrics(
 def floor(draw):
     "A baseline: (settings, data, seed) -> metrics of `draw(data, known photos)`"
     def metrics(s:SketchSettings, data:SketchSplit, seed:int=0, device="cpu")->dict:
-        return sketch_metrics(draw(data, data.train[random_fraction(len(data.train), s.fraction, seed)]), data.test, s.level)
+        return sketch_metrics(
+            draw(data, data.train[random_fraction(len(data.train), s.fraction, seed)]), data.test, s.level
+        )
+
     return metrics
 
 def human_metrics(s:SketchSettings, data:SketchSplit, seed:int=0, device="cpu")->dict:
@@ -218,7 +234,22 @@ def fake_batch(
     empty = lambda channels: torch.zeros(s.batch, channels, s.image_size, s.image_size, device=device)
     return Batch(empty(3), empty(1))
 
-SKETCHES = register(Task("sketch", SketchSettings, load_data, feed, build, evaluate, UNITS, METHODS, BASELINES, data_digest=data_digest, expected_counts=expected_counts, fake_batch=fake_batch))
+SKETCHES = register(
+    Task(
+        "sketch",
+        SketchSettings,
+        load_data,
+        feed,
+        build,
+        evaluate,
+        UNITS,
+        METHODS,
+        BASELINES,
+        data_digest=data_digest,
+        expected_counts=expected_counts,
+        fake_batch=fake_batch,
+    )
+)
 
 # %% ../../nbs/41_sketch.ipynb #e133ffaa
 def mean_colour(
@@ -271,7 +302,9 @@ def swaps(
 )->tuple: # (numbers, pictures (4, 4, 3, S, S) uint8: z_t by column, z_s by row)
     "What stays and what changes when codes are swapped, on the test photos"
     device = next(model.parameters()).device
-    decode = lambda a, b: torch.cat([decoded_swap(model, *(x.to(device) for x in ab)).cpu() for ab in zip(a.split(128), b.split(128))])
+    decode = lambda a, b: torch.cat(
+        [decoded_swap(model, *(x.to(device) for x in ab)).cpu() for ab in zip(a.split(128), b.split(128))]
+    )
     a = network_input(data.test.photos)
     b = a.roll(1, 0)
     x, same, sketch = decode(a, b), decode(a, a), lambda x: predict(model, (255 * x).round().to(torch.uint8))
@@ -284,15 +317,35 @@ def swapped_colours(decode, x, same, data):
     a, photos = known_colours(data.test), network_input(data.train.photos)
     if not a.shape[1]: return {}
     tell = colour_map(decode(photos, photos), known_colours(data.train))
-    return dict(colour_of_b=explained(tell(x), a.roll(1, 0)), colour_of_a=explained(tell(x), a), colour_reconstructed=explained(tell(same), a))
+    return dict(
+        colour_of_b=explained(tell(x), a.roll(1, 0)),
+        colour_of_a=explained(tell(x), a),
+        colour_reconstructed=explained(tell(same), a),
+    )
+
 
 def swap_sheet(decode, a, n=4):
     "Every z_t of n photos with every z_s"
     some = a[torch.linspace(0, len(a) - 1, n).long()]
-    return (255 * decode(some.repeat(n, 1, 1, 1), some.repeat_interleave(n, 0))).round().to(torch.uint8).unflatten(0, (n, n))
+    return (
+        (255 * decode(some.repeat(n, 1, 1, 1), some.repeat_interleave(n, 0)))
+        .round()
+        .to(torch.uint8)
+        .unflatten(0, (n, n))
+    )
 
-SWAP_UNITS = {k: "px" if k.startswith("sketch") else "R2" for k in ("sketch_of_swap", "sketch_of_reconstruction", "sketch_of_other",
-    "colour_of_b", "colour_of_a", "colour_reconstructed")}
+
+SWAP_UNITS = {
+    k: "px" if k.startswith("sketch") else "R2"
+    for k in (
+        "sketch_of_swap",
+        "sketch_of_reconstruction",
+        "sketch_of_other",
+        "colour_of_b",
+        "colour_of_a",
+        "colour_reconstructed",
+    )
+}
 
 # %% ../../nbs/41_sketch.ipynb #9ed201b5
 def pictures(
@@ -311,10 +364,17 @@ def mixtures(
     run, # its seed tells which sketches keep their photo
     fraction:float=0.1, # part of the photos whose sketches are mixed
     most:int=3, # sketches in a mixture
-)->tuple: # (share of translations, and of people's sketches, that mixtures of 1 to `most` sketches explain; {})
-    "How much of what the test translations show as strokes is mixed of the sketches of few training photos; a blurred map is easier to mix, whatever it shows"
+)->tuple:  # (share of translations, and of people's sketches, that mixtures of 1 to `most` sketches explain; {})
+    "How much of the strokes of test translations is mixed of few training sketches; a blurred map is easier to mix"
     paired, _ = discard(data.train, fraction, run.seed)
-    maps, first = to_distance(data.train.sketches[paired]), (data.test.photo == torch.arange(len(data.test))[:, None]).float().argmax(1)
+    maps, first = (
+        to_distance(data.train.sketches[paired]),
+        (data.test.photo == torch.arange(len(data.test))[:, None]).float().argmax(1),
+    )
     strokes = to_strokes(predict(model, data.test.photos), run.settings.level)
     shown = dict(translated=to_distance(strokes), drawn=to_distance(data.test.sketches[first]))
-    return {f"{name}_{k}": float(mixture(x, maps, k)["explained"].mean()) for name, x in shown.items() for k in range(1, most + 1)}, {}
+    return {
+        f"{name}_{k}": float(mixture(x, maps, k)["explained"].mean())
+        for name, x in shown.items()
+        for k in range(1, most + 1)
+    }, {}

@@ -122,11 +122,25 @@ def load_judge(
     steps = min(3200, n // 3)
     def make():
         drawn = s.data == "rendered"
-        people = strangers(n, data_root=data_root, **asked(strangers, s) | dict(seed=1, test_subjects=(1, 5, 6, 7, 8))) if drawn else data.pairs
+        people = (
+            strangers(n, data_root=data_root, **asked(strangers, s) | dict(seed=1, test_subjects=(1, 5, 6, 7, 8)))
+            if drawn
+            else data.pairs
+        )
         return train_judge(people, kind, steps, device)
     def load(path): judge = Judge(); judge.load_state_dict(load_tensors(path)[0]); return judge.eval()
     save = lambda path, judge: save_tensors(path, {k: v.cpu() for k, v in judge.state_dict().items()})
-    what = dict(part="judge", kind=kind, size=s.image_size, n=n, steps=steps, data=s.data, motion=s.motion, digest=s.data_digest, version=1) # version: raised by hand when a judge is trained otherwise
+    what = dict(
+        part="judge",
+        kind=kind,
+        size=s.image_size,
+        n=n,
+        steps=steps,
+        data=s.data,
+        motion=s.motion,
+        digest=s.data_digest,
+        version=1,
+    )  # version: raised by hand when a judge is trained otherwise
     return kept(cache_folder(), what, SOURCES, make, save, load).to(device)
 
 # %% ../../nbs/45_swaps.ipynb #dbbf492a
@@ -149,7 +163,9 @@ def swap_pictures(
 )->tuple: # own and swap, (N, 3, S, S) each, on the CPU
     "Pictures decoded from A's two codes, and from A's z_t and B's z_s"
     device, t, s = model.camera.weight.device, codes.q_t.mean, codes.q_s.mean
-    decode = lambda s: torch.cat([model.vae_x.decode(a.to(device), b.to(device)).float().cpu() for a, b in zip(t.split(256), s.split(256))])
+    decode = lambda s: torch.cat(
+        [model.vae_x.decode(a.to(device), b.to(device)).float().cpu() for a, b in zip(t.split(256), s.split(256))]
+    )
     return decode(s), decode(s[other])
 
 def pose_told(
@@ -158,7 +174,10 @@ def pose_told(
 )->dict: # R²
     "How much of the pose linear probes find in a sample of z_s and in the mean of z_t"
     form = forms(codes)
-    return {name: probe(form[k], people.joints[:, 1:].flatten(1), groups=clips(people)) for name, k in dict(pose_zs_sample="z_s_sample", pose_zt="z_t").items()}
+    return {
+        name: probe(form[k], people.joints[:, 1:].flatten(1), groups=clips(people))
+        for name, k in dict(pose_zs_sample="z_s_sample", pose_zt="z_t").items()
+    }
 
 # %% ../../nbs/45_swaps.ipynb #dc78c9eb
 def shown_numbers(
@@ -172,10 +191,18 @@ def shown_numbers(
     "Whose pose, whose silhouette and whose tint swaps show"
     pose, seen, there, shown = read_pose(judge, real), read_pose(judge, swap), masks > 0, silhouette(swap)
     third, worn, dyed = mismatched(len(masks), 1), tint(real, masks), tint(swap, masks)
-    poses = dict(pose_own=mpjpe(read_pose(judge, own), pose), pose_to_a=mpjpe(seen, pose), pose_to_b=mpjpe(seen, pose[other]))
+    poses = dict(
+        pose_own=mpjpe(read_pose(judge, own), pose), pose_to_a=mpjpe(seen, pose), pose_to_b=mpjpe(seen, pose[other])
+    )
     return {k: v.item() for k, v in poses.items()} | dict(
-        iou_own=overlap(silhouette(own), there), iou_a=overlap(shown, there), iou_b=overlap(shown, there[other]), iou_chance=overlap(shown, there[third]),
-        tint_own=squared_correlation(tint(own, masks), worn), tint_a=squared_correlation(dyed, worn), tint_b=squared_correlation(dyed, worn[other]))
+        iou_own=overlap(silhouette(own), there),
+        iou_a=overlap(shown, there),
+        iou_b=overlap(shown, there[other]),
+        iou_chance=overlap(shown, there[third]),
+        tint_own=squared_correlation(tint(own, masks), worn),
+        tint_a=squared_correlation(dyed, worn),
+        tint_b=squared_correlation(dyed, worn[other]),
+    )
 
 # %% ../../nbs/45_swaps.ipynb #f06463cb
 def swap_numbers(
@@ -187,10 +214,29 @@ def swap_numbers(
     codes, other = encoded(model, people), mismatched(len(people))
     real = torch.cat([model.vae_x.drawn(model.look(people[i:i + 256])).cpu() for i in range(0, len(people), 256)])
     numbers = shown_numbers(judge, people.masks, real, *swap_pictures(model, codes, other), other)
-    return numbers | pose_told(people, codes) | dict(kl_s=kl_to_prior(codes.q_s).mean().item(), kl_t=kl_to_prior(codes.q_t).mean().item())
+    return (
+        numbers
+        | pose_told(people, codes)
+        | dict(kl_s=kl_to_prior(codes.q_s).mean().item(), kl_t=kl_to_prior(codes.q_t).mean().item())
+    )
 
-SWAP_UNITS = dict(pose_own="mm", pose_to_a="mm", pose_to_b="mm", iou_own="share", iou_a="share", iou_b="share", iou_chance="share", tint_own="r²", tint_a="r²",
-    tint_b="r²", pose_zs_sample="R²", pose_zt="R²", kl_s="nats", kl_t="nats")
+
+SWAP_UNITS = dict(
+    pose_own="mm",
+    pose_to_a="mm",
+    pose_to_b="mm",
+    iou_own="share",
+    iou_a="share",
+    iou_b="share",
+    iou_chance="share",
+    tint_own="r²",
+    tint_a="r²",
+    tint_b="r²",
+    pose_zs_sample="R²",
+    pose_zt="R²",
+    kl_s="nats",
+    kl_t="nats",
+)
 
 # %% ../../nbs/45_swaps.ipynb #ea2ae14c
 def ideal_numbers(
@@ -201,7 +247,10 @@ def ideal_numbers(
 )->tuple: # of an ideal swap, of a swap that is B's picture: name: number
     "The two ends of the rulers"
     n = min(n, s.n_test)
-    other, draw = mismatched(n), lambda **how: strangers(n, data_root=data_root, seed=s.data_seed, **asked(strangers, s), **how)
+    other, draw = (
+        mismatched(n),
+        lambda **how: strangers(n, data_root=data_root, seed=s.data_seed, **asked(strangers, s), **how),
+    )
     people, dressed = draw(), draw(dressed_as=other)
     real, swap = (network_input(p, None, s.picture)[:, :3] for p in (people, dressed))
     return tuple(shown_numbers(judge, people.masks, real, real, shown, other) for shown in (swap, real[other]))
