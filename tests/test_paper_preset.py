@@ -27,7 +27,7 @@ def test_every_setting_has_one_row(task):
 @tasks
 def test_the_table_shows_the_preset(task):
     "The committed notebook has a row for each setting, in a table, with the preset's own value"
-    cells = json.loads((ROOT/"nbs/59_paper_preset.ipynb").read_text())["cells"]
+    cells = json.loads((ROOT/"nbs/61_paper_preset.ipynb").read_text())["cells"]
     tables = ["".join(o["data"].get("text/markdown", "")) for c in cells for o in c.get("outputs", []) if "data" in o]
     tables = [[line.split(" | ") for line in t.splitlines()[2:]] for t in tables if t.startswith("| Setting |")]
     shown = tables[list(OURS).index(task)]

@@ -51,11 +51,12 @@ class Arm:
 # %% ../nbs/52_arms.ipynb #25090cdd
 BOTH = 0.1, 1.0 # part of the pairs: the two levels of Table 1
 LEVELS = [(0.05, (1,)), (0.1, (1,)), (1.0, (1,)), (1.0, (1, 5, 6)), (1.0, ())] # of Fig. 5: part of the pairs, whose
+# S8 and held-out motion, no test subject
 VALIDATION = (
     ("train_subjects", (1, 5, 6, 7)),
     ("test_subjects", (8,)),
     ("validation", True),
-)  # S8 and held-out motion, no test subject
+)
 
 
 def found_for(
@@ -115,10 +116,11 @@ WHY = {
     "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0)),
     "one price of z_s all along": (("price_s_start", None),),
 }
+# times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
 SIZES = {
     1: (1, 4),
     4: (4, 8),
-}  # times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
+}
 CROSSED = [
     Arm(m, *level)
     for level, methods in (
@@ -200,6 +202,7 @@ ARMS = dict(
     floors=[Arm("mean_sketch"), Arm("nearest_photo"), Arm("human")],
 )
 
+# in the order in which `make reproduce` runs them: task, arms
 NOTEBOOKS = {
     name: ("sketch" if name in ("fig2", "fig3") else "pose", [arm for group in groups for arm in ARMS[group]])
     for name, groups in dict(
@@ -216,7 +219,7 @@ NOTEBOOKS = {
         map=[],
         claims=[],
     ).items()
-}  # in the order in which `make reproduce` runs them: task, arms
+}
 
 
 def notebook_arms(

@@ -501,9 +501,10 @@ def path(metric, arm=OURS):
 
 
 def ends(metric, at, arm=OURS) -> dict:
+    # a path at 0 to 1
     return {
         (arm, f"{metric}_{k}"): v for k, v in dict(ends=60.0, line=80.0, path=60 + 20 * at).items()
-    }  # a path at 0 to 1
+    }
 
 
 C7 = Claim(
@@ -684,13 +685,14 @@ def verdicts(
     return pd.DataFrame(rows)
 
 # %% ../nbs/55_claims.ipynb #e47d56af
+# each weaker than the one before
 WEAKER = (
     "reproduced",
     "direction only",
     "inconclusive",
     "not measured",
     "not reproduced",
-)  # each weaker than the one before
+)
 
 
 def weakest(

@@ -31,9 +31,7 @@ class Weights:
     unpaired_x:float = 0.0 # weight of Eq. 2 on sources without target: the paper's future work
     detach_t:bool = False # Eq. 2 sends no gradient into z_t
     cross_s:str = "own"  # whose z_s Eq. 4 takes, one of CROSS_S
-    p_x: Callable | None = (
-        None  # another likelihood of x, such as `Bernoulli()`: (x, decoded) -> (N,) nats; None = Gaussian with sigma_x
-    )
+    p_x:Callable|None = None # another likelihood of x: (x, decoded) -> (N,) nats; None = Gaussian with sigma_x
     p_y:Callable|None = None # the same of y
 
     def of_x(self, x:Tensor, out:Tensor)->Tensor: return (self.p_x or Gaussian(self.sigma_x))(x, out) # (N,) nats
@@ -42,11 +40,8 @@ class Weights:
     @property
     def beta_of_s(self)->float: return self.beta_x if self.beta_s is None else self.beta_s # what z_s pays
 
-CROSS_S = (
-    "own",
-    "person",
-    "prior",
-)  # the picture's, that of another picture of the same person, and as well one of the prior
+# the picture's, that of another picture of the same person, and as well one of the prior
+CROSS_S = ("own", "person", "prior")
 
 # %% ../nbs/03_losses.ipynb #47ce1b25
 def vae_x_loss(
@@ -130,11 +125,8 @@ def total_loss(
     if w.cross: terms |= weigh("cross", w.cross, cross_loss(x[paired], xs["w"], e.q_w, rows(e.q_s, other), w))
     if w.sup: terms |= weigh("sup", w.sup, sup_loss(y, ys["z"][paired], rows(e.q_t, paired), w))
     if "u" in xs:
-        terms |= weigh(
-            "unpaired_x",
-            w.unpaired_x,
-            vae_x_loss(x[unpaired], xs["u"], rows(e.q_t, unpaired), rows(e.q_s, unpaired), w),
-        )
+        loss = vae_x_loss(x[unpaired], xs["u"], rows(e.q_t, unpaired), rows(e.q_s, unpaired), w)
+        terms |= weigh("unpaired_x", w.unpaired_x, loss)
     if "p" in xs: terms |= weigh("cross_prior", w.cross, dict(x=-w.of_x(x[paired], xs["p"]).mean()))
     return terms, ys["z"]
 
@@ -157,9 +149,7 @@ class HasWeights:
 
     d_t:int|None = None # dimensions of z_t and w_t; None = d_latent
     d_s:int|None = None  # dimensions of z_s; None = d_latent
-    sigma_picture: float | None = (
-        None  # standard deviation of a pixel's colour, averaged over the picture; None = sigma_x, of one colour of one pixel
-    )
+    sigma_picture:float|None = None # standard deviation of a picture's mean colour; None = sigma_x, of one colour of one pixel
     price_s:float|None = None # of a nat of z_s at last, squared colour per pixel; None = beta_x
     price_s_start:float|None = None # at first; None = as at last
     price_s_hold:float = 0.2 # part of the training until which it is as at first

@@ -17,9 +17,10 @@ from .frames import failed, origin, sound, table_runs
 from .tasks.pose_latents import shared_of
 
 # %% ../nbs/58_map.ipynb #2072af7f
+# of a nat of z_s at last, squared colour per pixel
 PRICES = tuple(
     p / 1024 for p in (0.004, 0.016, 0.064, 0.256, 1.024)
-)  # of a nat of z_s at last, squared colour per pixel
+)
 WEIGHTS = 1 / 8, 1.0, 8.0 # of a picture, times the preset's
 PARTS = 0.1, 0.4, 1.0 # of the pairs
 METHODS = "ours", "without_cross"
@@ -131,12 +132,13 @@ def map_points(
     )
 
 # %% ../nbs/58_map.ipynb #946780da
+# claim: name, values of the best and the worst colour, format
 SHOWN = {
     "C2": ("C2: what L_cross changes\nPA-MPJPE, %", -10, 10, "{:+.1f}"),
     "C3": ("C3: against supervision alone\nPA-MPJPE, %", -10, 10, "{:+.1f}"),
     "C6, pose": ("C6: whose pose a swap has\n0 A's, 1 B's", 0, 2 / 3, "{:.2f}"),
     "C6, clothes": ("C6: B's clothes in a swap\nof a reconstruction's own", 1, 0, "{:.2f}"),
-}  # claim: name, values of the best and the worst colour, format
+}
 FRAMES = {"reproduced": "-", "not reproduced": "", "direction only": "--", "inconclusive": ":"} # line around a point
 
 def draw_panel(ax, points, claim):

@@ -21,10 +21,8 @@ from .networks import from_recipe
 # %% ../nbs/02_models.ipynb #1e2cddf3
 def same(x): return x
 
-def head(n_features, d):
-    return (
-        nn.LazyLinear(2 * d) if n_features is None else nn.Linear(n_features, 2 * d)
-    )  # features -> mean and raw log-variance
+def head(n_features, d): # features -> mean and raw log-variance
+    return nn.LazyLinear(2 * d) if n_features is None else nn.Linear(n_features, 2 * d)
 
 
 def read(features, *heads): # one posterior for each head
@@ -146,13 +144,8 @@ class Translator:
         batch:int=256, # rows at a time
     )->Tensor: # (N, ...) sources
         "Sources decoded from the z_t of A and the z_s of B (means)"
-        return in_batches(
-            self,
-            lambda a, b: self.vae_x.decode(self.vae_x.encode(a)[0].mean, self.vae_x.encode(b)[1].mean),
-            a,
-            b,
-            batch=batch,
-        )
+        swapped = lambda a, b: self.vae_x.decode(self.vae_x.encode(a)[0].mean, self.vae_x.encode(b)[1].mean)
+        return in_batches(self, swapped, a, b, batch=batch)
 
     def interpolate(self,
         a:Tensor, # (N, ...) sources
@@ -161,12 +154,8 @@ class Translator:
     )->Tensor: # (steps, N, ...) targets
         "Targets decoded along the straight lines between the z_t of A and of B (means)"
         z_a, z_b = (in_batches(self, lambda x: self.vae_x.encode(x)[0].mean, x) for x in (a, b))
-        return torch.stack(
-            [
-                in_batches(self, self.vae_y.decode, torch.lerp(z_a, z_b, way))
-                for way in torch.linspace(0, 1, steps).tolist()
-            ]
-        )
+        ways = torch.linspace(0, 1, steps).tolist()
+        return torch.stack([in_batches(self, self.vae_y.decode, torch.lerp(z_a, z_b, way)) for way in ways])
 
 # %% ../nbs/02_models.ipynb #49723f0d
 def described(net:nn.Module)->dict|None: return getattr(net, "recipe", None) # of a network of ours
@@ -233,9 +222,8 @@ def rebuilt(about, path):
         raise ValueError(
             f"{path}: the source has fixed maps (drawn, seen), which are code; give model=, built as it was when it was saved"
         )
-    make = lambda kind, its, *names: kind(
-        from_recipe(its["encoder"]), from_recipe(its["decoder"]), **{k: its[k] for k in names}
-    )
+    networks = lambda its: (from_recipe(its["encoder"]), from_recipe(its["decoder"]))
+    make = lambda kind, its, *names: kind(*networks(its), **{k: its[k] for k in names})
     vae_y = make(TargetVAE, about["target"], "n_features", "d_t")
     vae_y.shape = tuple(about["target"]["shape"]) if about["target"]["shape"] else None
     return CrossModalVAE(make(SourceVAE, about["source"], "n_features", "d_t", "d_s"), vae_y)

@@ -20,11 +20,8 @@ class ResNetEncoder(nn.Module):
         in_channels:int=3, # channels of the image
     ):
         super().__init__()
-        net = (
-            slim_resnet(int(name[9:]), in_channels)
-            if name.startswith("resnet10-")
-            else torchvision_resnet(name, in_channels)
-        )
+        slim = name.startswith("resnet10-")
+        net = slim_resnet(int(name[9:]), in_channels) if slim else torchvision_resnet(name, in_channels)
         self.net, self.n_features = net.to(memory_format=torch.channels_last), net.n_features
         self.recipe = dict(network="ResNetEncoder", name=name, in_channels=in_channels)
 
@@ -78,9 +75,8 @@ class ConvDecoder(nn.Module):
         self.first = nn.Sequential(
             nn.Linear(n_latent, channels[0] * base * base), nn.Unflatten(1, (channels[0], base, base))
         )
-        self.rest = nn.Sequential(*layers, nn.Conv2d(channels[-1], out_channels, 3, padding=1)).to(
-            memory_format=torch.channels_last
-        )
+        layers.append(nn.Conv2d(channels[-1], out_channels, 3, padding=1))
+        self.rest = nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
     def forward(self, z:Tensor)->Tensor: # (N, n_latent) -> (N, C, size, size)
         return self.rest(self.first(z).contiguous(memory_format=torch.channels_last))

@@ -101,13 +101,14 @@ def rulers_of(
     return make
 
 # %% ../nbs/57_regimes.ipynb #4cadd789
+# what was tried
 TIMES = {
     "paper": (1, 2, 4, 8),
     "unpaired sources": (0.25, 0.5, 1, 2, 4),
     "detached": (1, 2, 4, 8, 16, 32),
     "same person": (0.5, 1, 2, 4),
     "prior": (0.5, 1, 2, 4, 8, 16, 32),
-}  # what was tried
+}
 
 
 def prices(family)->tuple: # of z_s at last

@@ -113,13 +113,14 @@ class Worker:
         j:Job, # of all its runs
         news:SimpleQueue, # gets (worker, line) for each line of output, and (worker, None) at its end
     ):
+        # runs: the first is going on, and how far is `at`
         self.j, self.news, self.process, self.runs, self.at = (
             j,
             news,
             None,
             [],
             "",
-        )  # runs: the first is going on, and how far is `at`
+        )
 
     def __str__(self): return run_name(self.runs[0]) + self.at
 
@@ -211,14 +212,16 @@ def do_runs(
     "Runs from the store; what it lacks is trained side by side"
     missing = list({run.id: run for run in runs if not find_run(j.results, run)}.values())
     if missing:
+        # if the data is wrong, that is told once and here
         task_of(missing[0].settings).load_data(
             missing[0].settings, j.data_root
-        )  # if the data is wrong, that is told once and here
+        )
         with progress(len(missing)) if bar is None else nullcontext(bar) as bar:
             bar.total = len(missing)
+            # no other process knows a task that is defined in a notebook
             here = [
                 run for run in missing if type(run.settings).__module__ == "__main__"
-            ]  # no other process knows a task that is defined in a notebook
+            ]
             for run in here: do_run(run, j); bar.update(1)
             failed = train_all(together([run for run in missing if run not in here]), j, jobs or at_once(j.device), bar)
         if failed: raise RuntimeError(f"{len(failed)} of {len(missing)} runs failed, the others are stored: "

@@ -59,15 +59,11 @@ class Task:
     build: Callable # (settings) -> CrossModalVAE
     evaluate: Callable # (model, data, settings) -> {name: number}
     units: dict  # {name: unit} of these numbers
-    methods: dict = field(
-        default_factory=lambda: dict(ours=itself)
-    )  # name: settings of the full method -> settings of this one
+    methods: dict = field(default_factory=lambda: dict(ours=itself)) # name: full method's settings -> this one's
     baselines: dict = field(default_factory=dict) # name: (settings, data, seed, device) -> {name: number}
     plain: Callable = itself # settings -> those that baselines read, the others at their defaults
     extra_loss: Callable = nothing  # settings -> None, or (model, encoded, y_from_z, batch) -> terms
-    data_digest: Callable = lambda s, data_root=None: (
-        ""
-    )  # (settings, data_root) -> digest of the user's files that are read
+    data_digest: Callable = lambda s, data_root=None: "" # -> digest of the user's files that are read
     expected_counts: Callable = nothing # settings -> (N, M), before there is any data
     fake_batch: Callable = nothing # settings -> a batch of the right shapes
 

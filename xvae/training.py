@@ -275,9 +275,8 @@ def paced(
 
 def step_all(schedulers):
     "The next learning rate of each"
-    with warnings.catch_warnings(
-        action="ignore", category=UserWarning
-    ):  # a run that goes on has schedulers step before its optimisers
+    # a run that goes on has schedulers step before its optimisers
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
         for scheduler in schedulers:
             scheduler.step()
 
@@ -313,26 +312,12 @@ def train(
         schedule=schedule if isinstance(schedule, str) else "of torch",
         seed=seed,
     )
-    first, curves = (
-        load_checkpoint(checkpoint, model, optimizer, run) if checkpoint and Path(checkpoint).exists() else (0, [])
-    )
-    watch = (
-        check_finite
-        if device.type == "cpu"
-        else lambda step, terms, **inputs: step % log_every or check_finite(step, terms)
-    )
-    loop = algorithm1(
-        model,
-        pairs,
-        targets,
-        m,
-        weights,
-        optimizer,
-        extra,
-        first,
-        torch.autocast(device.type, torch.bfloat16, enabled=bf16),
-        watch,
-    )
+    there = checkpoint and Path(checkpoint).exists()
+    first, curves = load_checkpoint(checkpoint, model, optimizer, run) if there else (0, [])
+    seldom = lambda step, terms, **inputs: step % log_every or check_finite(step, terms)
+    watch = check_finite if device.type == "cpu" else seldom
+    precision = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+    loop = algorithm1(model, pairs, targets, m, weights, optimizer, extra, first, precision, watch)
     for step, terms in paced(loop, steps, [optimizer], lr, schedule, seed, first, label):
         said = [callback(step, terms, model) for callback in callbacks]
         told = {k: v for its in said if isinstance(its, dict) for k, v in its.items()}

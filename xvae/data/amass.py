@@ -49,9 +49,10 @@ BODY_JOINTS = (
 BODY_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15)
 
 # %% ../../nbs/23_amass.ipynb #8a1264bf
+# m from the head joint at rest
 HEAD_TOP = 0.115 * np.array(
     [0.0, math.cos(math.radians(33)), -math.sin(math.radians(33))]
-)  # m from the head joint at rest
+)
 
 # %% ../../nbs/23_amass.ipynb #a71e02b1
 @dataclass(frozen=True)
@@ -277,6 +278,7 @@ def body_for(
     raise FileNotFoundError(f"{recording.name}: {want}: found {there}; {_model}")
 
 # %% ../../nbs/23_amass.ipynb #16aeab83
+# one joint, or the middle of two
 SOURCES = dict(
     Pelvis=("L_hip", "R_hip"),
     RHip="R_hip",
@@ -295,7 +297,7 @@ SOURCES = dict(
     RShoulder="R_shoulder",
     RElbow="R_elbow",
     RWrist="R_wrist",
-)  # one joint, or the middle of two
+)
 
 
 def to_seventeen(
@@ -334,9 +336,10 @@ def sources(
     return recordings(root) + sorted(set(find_bodies(root).values()))
 
 # %% ../../nbs/23_amass.ipynb #77b08f33
+# joints above the hips
 ABOVE = [
     j for j, name in enumerate(BODY_JOINTS[:22]) if not re.search("pelvis|hip|knee|ankle|foot", name)
-]  # joints above the hips
+]
 
 
 def clips(

@@ -153,11 +153,12 @@ def placed(
     return Path(root)/name if (Path(root)/name).is_dir() else Path(root)
 
 # %% ../../nbs/26_check.ipynb #54b0c5b7
+# mm, see `anchored`
 ANCHOR = {
     0: (-176.73, -321.05, 5203.88),
     3: (-29.83, 506.75, 5400.18),
     10: (-118.93, -970.25, 5058.58),
-}  # mm, see `anchored`
+}
 
 # %% ../../nbs/26_check.ipynb #30104d9a
 @dataclass(frozen=True)

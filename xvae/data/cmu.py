@@ -436,13 +436,14 @@ def joint_places(
     return torch.stack(places, 1), torch.stack(turns, 1)
 
 # %% ../../nbs/13_cmu.ipynb #db755afc
+# offset, times what
 LOST = dict(
     Neck=("Spine1", 1.0),
     LeftShoulder=("Spine1", 1.0),
     RightShoulder=("Spine1", 1.0),  # joint: it is like which other's
     LeftFingerBase=("LeftHand", 0.5),
     RightFingerBase=("RightHand", 0.5),
-)  # offset, times what
+)
 
 # %% ../../nbs/13_cmu.ipynb #696ae338
 def with_lost_bones(

@@ -780,9 +780,10 @@ def random_look(
     return Look(paints, material, r.uniform(-0.6, 0.6), r.uniform(0.5, 0.65), r.uniform(0.25, 0.6), r.random((48, 48)))
 
 # %% ../../nbs/31_drawn_shoes.ipynb #549ca5d7
+# width, opacity
 THREADS = dict(
     lace=(0.0125, 1), seam=(0.005, 0.75), tread=(0.006, 0.6), stitch=(0.004, 0.8), zip=(0.008, 1)
-)  # width, opacity
+)
 SHINE = ((0.22, 14), (0.68, 30), (0, 1), (0.03, 6), (0.05, 6)) # of MATERIALS: strength, exponent
 
 def texture(look, material, size):

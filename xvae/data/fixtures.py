@@ -691,6 +691,7 @@ def lspet(
     return {name: row | dict(labelled=l) for (name, row), l in zip(rows.items(), labelled)}
 
 # %% ../../nbs/25_fixtures.ipynb #de423424
+# among the 17; the 8th is the middle of the shoulders
 MPII16 = [
     3,
     2,
@@ -708,7 +709,7 @@ MPII16 = [
     11,
     12,
     13,
-]  # among the 17; the 8th is the middle of the shoulders
+]
 NOTHING = np.zeros((0, 0))
 
 # %% ../../nbs/25_fixtures.ipynb #a50ac27c
@@ -897,9 +898,10 @@ def smplh_joints(
 RECORDINGS = ( # name, frames a second, gender, first shape parameter
     ("CMU/01/01_01_poses", 120.0, "male", 0.0), ("CMU/01/01_02_poses", 120.00004577, b"female", 1.0),
     ("CMU/02/02_01_poses", 60.0, "male", -1.0), ("CMU/02/02_02_stageii", 120.0, "neutral", 0.0))
+# size, parent of the pelvis in the table
 MODELS = dict(
     male=(1.05, 4294967295), female=(0.95, -1), neutral=(1.0, 4294967295)
-)  # size, parent of the pelvis in the table
+)
 
 # %% ../../nbs/25_fixtures.ipynb #674b88fc
 def recording_keys(
@@ -1176,6 +1178,7 @@ def cmu(
     return rows
 
 # %% ../../nbs/25_fixtures.ipynb #ac787504
+# OpenPose's: ours
 BODY_25 = {
     0: 9,
     1: 8,
@@ -1192,7 +1195,7 @@ BODY_25 = {
     12: 4,
     13: 5,
     14: 6,
-}  # OpenPose's: ours
+}
 COCO_18 = {0: 9, 1: 8, 2: 14, 3: 15, 4: 16, 5: 11, 6: 12, 7: 13, 8: 1, 9: 2, 10: 3, 11: 4, 12: 5, 13: 6}
 
 # %% ../../nbs/25_fixtures.ipynb #eab3209a

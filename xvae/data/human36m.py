@@ -68,11 +68,13 @@ _stands = _table("""
 11 -1.3395353 -3.1006424 -0.43441947 -1609.8153  5177.336  1537.8967
 11 -1.305282  -3.2068187 -2.737593   -1590.738  -3854.169  1578.0176
 """)
+# (4, 6) rx ry rz (rad), tx ty tz (mm)
 EXTRINSICS = {
     int(s): _stands[_stands[:, 0] == s, 1:] for s in np.unique(_stands[:, 0])
-}  # (4, 6) rx ry rz (rad), tx ty tz (mm)
+}
 
 # %% ../../nbs/21_human36m.ipynb #ded4fb8b
+# of four cameras together
 FRAMES = {
     1: 248_429,
     5: 396_358,
@@ -81,7 +83,7 @@ FRAMES = {
     8: 258_758,
     9: 317_720,
     11: 233_007,
-}  # of four cameras together
+}
 
 # %% ../../nbs/21_human36m.ipynb #2a942205
 def rotation(
@@ -125,6 +127,7 @@ def to_pixels(
     return f * (xy * bend + p[::-1] * r2) + c
 
 # %% ../../nbs/21_human36m.ipynb #487bd16a
+# the 17 joints among the 32, in the order of JOINTS
 FROM_32 = (
     0,
     1,
@@ -143,7 +146,7 @@ FROM_32 = (
     25,
     26,
     27,
-)  # the 17 joints among the 32, in the order of JOINTS
+)
 
 # %% ../../nbs/21_human36m.ipynb #54e02a6f
 def facing(

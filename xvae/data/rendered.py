@@ -102,9 +102,8 @@ def cmu_motion(
     return Motion(names[part], play, singles, singles)
 
 # %% ../../nbs/16_rendered.ipynb #d7dfcdf5
-WARDROBE = (
-    35  # seed of what the seven wear, of their cameras and of the room; the data set's own seed changes none of it
-)
+# seed of what the seven wear, of their cameras and of the room; the data set's own seed changes none of it
+WARDROBE = 35
 
 
 def outfit(
@@ -317,12 +316,13 @@ def stranger_set(
     return replace(people, subject=torch.zeros_like(p.subject))
 
 # %% ../../nbs/16_rendered.ipynb #5b409883
+# of the motion's own, only wider, other people in the same actions, real motion
 LIBRARIES = (
     "usual",
     "wider",
     "same actions",
     "real",
-)  # of the motion's own, only wider, other people in the same actions, real motion
+)
 
 
 def unpaired_poses(

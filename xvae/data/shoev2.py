@@ -453,12 +453,13 @@ def hdf5(
     return Release("hdf5", root, photos, sketches, lists, (*photos.values(), *files))
 
 # %% ../../nbs/33_shoev2.ipynb #fd66aff1
+# what tells that a folder is in this layout
 LAYOUTS = dict(
     original=("*_photo", "*_sketch", "*_sketch_png"),
     cyclegan=("trainA", "trainB"),
     coordinates=("*_Coordinate",),
     hdf5=("*png.h5",),
-)  # what tells that a folder is in this layout
+)
 
 
 def release(

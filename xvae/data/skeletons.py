@@ -13,6 +13,7 @@ from torch import Tensor
 # %% ../../nbs/11_skeletons.ipynb #39d5e4d2
 JOINTS = ("Pelvis", "RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle", "Spine", "Thorax", "Nose", "Head",
           "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist")
+# the joint that a bone comes from; the pelvis has none
 PARENTS = (
     -1,
     0,
@@ -31,7 +32,7 @@ PARENTS = (
     8,
     14,
     15,
-)  # the joint that a bone comes from; the pelvis has none
+)
 MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13) # the same joint on the other side
 
 # %% ../../nbs/11_skeletons.ipynb #d8c845e8

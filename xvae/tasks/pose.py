@@ -118,11 +118,12 @@ def data_digest(
     return pose_digest(data_root=data_root, **asked(pose_digest, s))
 
 # %% ../../nbs/40_pose.ipynb #07eaed9c
+# what black and white become; the background is zero
 PICTURES = {
     "black": (0.3, 1.0),
     "grey": (-0.5, 0.5),
     "grey+mask": (-0.5, 0.5),
-}  # what black and white become; the background is zero
+}
 
 
 def channels(picture:str)->int: return 3 + (picture == "grey+mask") # of what the encoder sees
@@ -376,18 +377,18 @@ def fake_batch(
 POSE = register(
     Task(
         "pose",
-        PoseSettings,
-        load_data,
-        feed,
-        PoseModel,
-        evaluate,
-        UNITS,
-        METHODS,
-        BASELINES,
-        plain,
-        pose_extra,
-        data_digest,
-        expected_counts,
-        fake_batch,
+        settings=PoseSettings,
+        load_data=load_data,
+        feed=feed,
+        build=PoseModel,
+        evaluate=evaluate,
+        units=UNITS,
+        methods=METHODS,
+        baselines=BASELINES,
+        plain=plain,
+        extra_loss=pose_extra,
+        data_digest=data_digest,
+        expected_counts=expected_counts,
+        fake_batch=fake_batch,
     )
 )

@@ -130,6 +130,7 @@ def load_judge(
         return train_judge(people, kind, steps, device)
     def load(path): judge = Judge(); judge.load_state_dict(load_tensors(path)[0]); return judge.eval()
     save = lambda path, judge: save_tensors(path, {k: v.cpu() for k, v in judge.state_dict().items()})
+    # version: raised by hand when a judge is trained otherwise
     what = dict(
         part="judge",
         kind=kind,
@@ -140,7 +141,7 @@ def load_judge(
         motion=s.motion,
         digest=s.data_digest,
         version=1,
-    )  # version: raised by hand when a judge is trained otherwise
+    )
     return kept(cache_folder(), what, SOURCES, make, save, load).to(device)
 
 # %% ../../nbs/45_swaps.ipynb #dbbf492a
