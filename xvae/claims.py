@@ -425,10 +425,12 @@ def swap_ratio(to_a, to_b, own): # of numbers, or of values by seed
     a, b = np.maximum(to_a - own, 0), np.maximum(to_b - own, 0)
     return a / np.maximum(a + b, 1e-9)
 
+# %% ../nbs/55_claims.ipynb #f80330ef
 def of_swaps(who, make, *metrics)->Callable: # (frame) -> value by seed
     "A number made of several that swaps of some people give"
     return lambda frame: make(*(seed_values(frame, OURS, f"{who} {m}") for m in metrics))
 
+# %% ../nbs/55_claims.ipynb #0f858e64
 def swap_parts(who, kind, whom): # parts of C6
     "The pose is A's, the clothes are B's"
     alive = lambda x, own: x.where(own >= ALIVE)

@@ -118,6 +118,7 @@ def step_counts(
     pairs, targets = task_of(s).expected_counts(s)
     return joint_steps(s, pairs), target_steps(targets, pairs, s.m_most) if s.vae_y else 0
 
+# %% ../nbs/50_experiments.ipynb #7b44cebb
 def flops(
     loss, # () -> terms
 )->int:
@@ -143,6 +144,7 @@ def cost(
                 memory_gb=(16 * parameters + stored * (2 if s.bf16 else 4)) / 1e9, steps=steps, target_steps=steps * m,
                 gpu_hours=steps * (joint + m * target) / tera_flops / 1e12 / 3600)
 
+# %% ../nbs/50_experiments.ipynb #9a92f068
 def hours(
     s, # settings of a run
     joint:float, # ms, a joint step with its batch
@@ -246,6 +248,7 @@ class Job:
         ]
         return self.results.joinpath(*special)
 
+# %% ../nbs/50_experiments.ipynb #76c15bd4
 def job(
     preset="laptop", data=None, motion="procedural", data_root=None, seeds=0, device="auto", results_dir=None, task="pose"
 )->Job:
@@ -256,7 +259,7 @@ def job(
         settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(results.absolute())
     )
 
-
+# %% ../nbs/50_experiments.ipynb #c2396f39
 def writable(
     folder:Path, # that may not be there yet
 )->Path: # the same
@@ -381,6 +384,7 @@ def find_run(
     except (ValueError, KeyError, TypeError) as e:
         raise ValueError(f"{path}: not a stored run ({e}); delete its folder and it will be done again") from e
 
+# %% ../nbs/50_experiments.ipynb #fc704182
 def read_run(
     path, # a run.json
 )->Run:
@@ -393,6 +397,7 @@ def as_run(
     "A run from its record"
     return Run(**record | dict(settings=settings_from(record["settings"])))
 
+# %% ../nbs/50_experiments.ipynb #5c15b42f
 def load_model(
     results:Path, # the store is results/runs
     run:Run, # of a trained method

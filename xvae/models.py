@@ -36,6 +36,7 @@ def read(features, *heads): # one posterior for each head
             )
     return tuple(posterior(h(features)) for h in heads)
 
+# %% ../nbs/02_models.ipynb #bb5bdc6b
 class SourceVAE(nn.Module):
     "VAE_x: a source to a task-relevant and a task-irrelevant code, and back"
     def __init__(self,

@@ -49,6 +49,7 @@ class Feed(NamedTuple):
 def itself(s): return s
 def nothing(s, *args): return None
 
+# %% ../nbs/39_task.ipynb #d3a8520e
 @dataclass(frozen=True)
 class Task:
     "A kind of translation: data, networks and measures"

@@ -328,6 +328,7 @@ def train(
         if any(its is True for its in said): break
     return curves
 
+# %% ../nbs/04_training.ipynb #4f39bdcf
 def said_by(first, last):
     "Weights at the beginning and at the end, for JSON"
     plain = lambda v: v if v is None or isinstance(v, (bool, int, float, str)) else str(v)

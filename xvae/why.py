@@ -109,6 +109,7 @@ def library_runs(j:Job)->list:
     made = table_runs(ARMS["libraries"], j) + (table_runs(real, j) if j.data_root else stored_like(real, j))
     return made + table_runs([Arm("paired_steps", *level) for level in FEW], j)
 
+# %% ../nbs/59_why.ipynb #b7ea5f68
 def distance_of(r, j:Job)->float:
     "Mean distance from evaluated poses to the nearest unpaired one, mm; NaN where nothing is at hand to tell"
     at_hand = r.settings.library != "real" or j.data_root

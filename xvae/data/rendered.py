@@ -432,6 +432,7 @@ def trials_digest(root, cache=None):
     "A digest of the files of all trials"
     return content_digest(sources(root), root, cache)
 
+# %% ../../nbs/16_rendered.ipynb #0d483790
 def save_poses(path, poses): save_tensors(path, dict(joints=poses))
 def load_poses(path): return load_tensors(path)[0]["joints"]
 
