@@ -305,7 +305,7 @@ def swap_table(
         {
             "Arm": [FAMILY_NAMES.get(a, a) for a in f.arm],
             "Pairs": [f"{100 * s:.0f} %" for s in f.supervision],
-            "Price (1e-6)": ["" if pd.isna(p) else f"{p * 1e6:.0f}" for p in f.price_s],
+            "Price (1e-6)": ["" if pd.isna(p) else f"{p * 1e6:.3g}" for p in f.price_s],
             "People": f.people,
             "PA-MPJPE (mm)": f.pa_mpjpe.map("{:.1f}".format),
             "Pose, own (mm)": f.pose_own.map("{:.0f}".format),
