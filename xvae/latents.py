@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PROBES', 'wasserstein', 'symmetric_kl', 'mismatched', 'found', 'all_finite', 'alignment', 'reader', 'splits',
-           'guesses', 'r2', 'probe', 'swap_grid', 'Swap', 'swapped', 'line', 'interpolate', 'decode_targets',
-           'prior_samples', 'posterior_samples', 'best_of_k', 'coverage', 'spread_error']
+           'guesses', 'r2', 'probe', 'swap_grid', 'Swap', 'swapped', 'line', 'decode_targets', 'prior_samples',
+           'posterior_samples', 'best_of_k', 'coverage', 'spread_error']
 
 # %% ../nbs/07_latents.ipynb #918bbbd1
 from typing import NamedTuple
@@ -193,7 +193,7 @@ def swapped(
     x_b:Tensor, # (N, ...) sources that give z_s
 )->Swap:
     "Decode (z_t of A, z_s of B), means, and encode the result"
-    x = model.vae_x.decode(model.vae_x.encode(x_a)[0].mean, model.vae_x.encode(x_b)[1].mean)
+    x = model.swap(x_a, x_b)
     return Swap(x, *model.vae_x.encode(model.vae_x.seen(x)))
 
 # %% ../nbs/07_latents.ipynb #7fa8c1d6
@@ -204,17 +204,6 @@ def line(
 )->Tensor: # (steps, ..., d)
     "Evenly spaced points from a to b"
     return torch.lerp(a[None], b[None], torch.linspace(0, 1, steps, device=a.device).view(-1, *[1] * a.dim()))
-
-# %% ../nbs/07_latents.ipynb #d9b4e278
-@torch.no_grad()
-def interpolate(
-    model:CrossModalVAE, # in eval mode
-    a:Tensor, # (...) one source
-    b:Tensor, # (...) another
-    steps:int=8, # points, both ends included
-)->Tensor: # (steps, ...) targets
-    "Targets decoded along the straight line between two sources' z_t (means)"
-    return model.vae_y.decode(line(*model.vae_x.encode(torch.stack([a, b]))[0].mean, steps))
 
 # %% ../nbs/07_latents.ipynb #2be5918a
 @torch.no_grad()

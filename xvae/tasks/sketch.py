@@ -6,8 +6,8 @@
 __all__ = ['METHODS', 'DATASETS', 'BASELINES', 'UNITS', 'SKETCHES', 'COLOURS', 'SWAP_UNITS', 'SketchSettings', 'load_data',
            'check_data', 'held_out', 'network_input', 'build', 'discard', 'expected_counts', 'sketch_pairs', 'feed',
            'predict', 'sketch_metrics', 'floor', 'human_metrics', 'data_digest', 'evaluate', 'fake_batch',
-           'mean_colour', 'decoded_swap', 'known_colours', 'explained', 'colour_map', 'swaps', 'swapped_colours',
-           'swap_sheet', 'pictures', 'mixtures']
+           'mean_colour', 'known_colours', 'explained', 'colour_map', 'swaps', 'swapped_colours', 'swap_sheet',
+           'pictures', 'mixtures']
 
 # %% ../../nbs/41_sketch.ipynb #05587ffb
 from dataclasses import dataclass, replace
@@ -21,7 +21,6 @@ from ..data.sketches import UNITS as MEASURES
 from ..data.sketches import SketchSet, SketchSplit, distance_rmse, human_score, mean_sketch, mixture
 from ..data.sketches import nearest_photo_sketch, score
 from ..data.sketches import LEVEL, split_photos, to_distance, to_strokes
-from ..latents import swapped
 from ..losses import HasWeights
 from ..models import CrossModalVAE, SourceVAE, TargetVAE
 from ..networks import ConvDecoder, ResNetEncoder
@@ -259,14 +258,6 @@ def mean_colour(
     on = (x.amin(1, keepdim=True) < 0.95).float()
     return (x * on).sum((2, 3)) / on.sum((2, 3)).clamp(min=1)
 
-def decoded_swap(
-    model:CrossModalVAE, # in eval mode
-    a:Tensor, # (N, 3, S, S) in [0, 1], sources of z_t
-    b:Tensor, # (N, 3, S, S) in [0, 1], sources of z_s
-)->Tensor: # (N, 3, S, S) in [0, 1]
-    "Pictures decoded from A's z_t and B's z_s (means)"
-    return swapped(model, a, b).x.clamp(0, 1)
-
 # %% ../../nbs/41_sketch.ipynb #79e50207
 COLOURS = ("upper red", "upper green", "upper blue"), ("red", "green", "blue") # factors of drawn_shoes, of openmoji
 
@@ -301,10 +292,7 @@ def swaps(
     run=None, # not needed here
 )->tuple: # (numbers, pictures (4, 4, 3, S, S) uint8: z_t by column, z_s by row)
     "What stays and what changes when codes are swapped, on the test photos"
-    device = next(model.parameters()).device
-    decode = lambda a, b: torch.cat(
-        [decoded_swap(model, *(x.to(device) for x in ab)).cpu() for ab in zip(a.split(128), b.split(128))]
-    )
+    decode = lambda a, b: model.swap(a, b).clamp(0, 1).cpu()
     a = network_input(data.test.photos)
     b = a.roll(1, 0)
     x, same, sketch = decode(a, b), decode(a, a), lambda x: predict(model, (255 * x).round().to(torch.uint8))
