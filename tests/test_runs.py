@@ -5,7 +5,9 @@ import pytest
 from conftest import ROOT
 from xvae.data.pose_data import pose_data, pose_digest
 from xvae.data.rendered import strangers
-from xvae.experiments import PRESETS, Run, named, read_run
+from xvae.experiments import HALVED, PRESETS, Run, named, read_run
+from xvae.io import load_tensors
+from xvae.task import task_of
 
 STORED = sorted((ROOT/"results").rglob("run.json"))
 OTHER = dict(d_t=8, d_s=8, sigma_picture=0.01, price_s=1e-5, price_s_start=1e-4, price_s_hold=0.3, price_s_until=0.7, unpaired_x=1.0,
@@ -31,3 +33,21 @@ def test_later_fields_are_no_data(task, name):
     taken = [f for f in (pose_data, pose_digest, strangers) if name in signature(f).parameters]
     assert name in ("data_seed", "library") if taken else True
     for f in taken: assert signature(f).parameters[name].default == {g.name: g.default for g in fields(s)}[name]
+
+# Weights that git keeps
+
+KEPT = sorted((ROOT/"results/runs").glob(f"*/{HALVED}"))
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
+def test_kept_weights_give_the_stored_errors(path):
+    "Halved weights, on a clone: within .05 mm of the run's own figures; larger pictures are only loaded, as drawing them takes long"
+    run = read_run(path.parent/"run.json")
+    state, _ = load_tensors(path)
+    task = task_of(run.settings)
+    model = task.build(run.settings)
+    model.load_state_dict(state)
+    if run.settings.image_size > 32: return
+    found = task.evaluate(model.eval(), task.load_data(run.settings), run.settings)
+    assert all(found[k] == pytest.approx(v, abs=0.05) for k, v in run.metrics.items() if task.units[k] == "mm")
+
+def test_weights_are_kept(): assert len(KEPT) >= 4

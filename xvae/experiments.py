@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['FOUND', 'LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PAPER_SMOKE', 'SKETCH_PAPER_SMOKE',
-           'PRESETS', 'PARAMETERS', 'VERSION', 'as_paper', 'preset_settings', 'step_counts', 'flops', 'cost', 'hours',
-           'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'is_ours', 'project_root', 'Job', 'job',
-           'writable', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
-           'read_run', 'as_run', 'load_model', 'do_run', 'once', 'checkpoint_of', 'trained', 'train_and_test',
-           'run_name', 'computed']
+           'PRESETS', 'PARAMETERS', 'VERSION', 'WHOLE', 'HALVED', 'as_paper', 'preset_settings', 'step_counts', 'flops',
+           'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'is_ours', 'project_root',
+           'Job', 'job', 'writable', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv',
+           'find_run', 'read_run', 'as_run', 'weights_of', 'keep_halved', 'load_model', 'do_run', 'once',
+           'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import ast, csv, json, platform, re, shutil, subprocess, sys, tempfile, time
@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 import xvae
 from filelock import FileLock
-from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 from .io import cache_folder, load_tensors, save_tensors, short_digest, whole, write_text
 from .data.rendered import one_thread_each
@@ -363,7 +362,7 @@ def save_run(
         folder.mkdir()
         write_text(folder / "run.json", json.dumps(asdict(run), indent=1) + "\n")
         if curves: write_csv(folder / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
-        if model: save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
+        if model: save_tensors(folder / WHOLE, model.state_dict())
 
 def write_csv(path, rows):
     with open(path, "w", newline="", encoding="utf-8") as f:
@@ -397,18 +396,39 @@ def as_run(
     "A run from its record"
     return Run(**record | dict(settings=settings_from(record["settings"])))
 
+# %% ../nbs/50_experiments.ipynb #7a1f0e03
+WHOLE, HALVED = "model.safetensors", "model_fp16.safetensors" # git keeps the second, of the models that figures show
+
+def weights_of(
+    results, # the store is results/runs
+    run:Run, # of a trained method
+)->Path|None: # file; None if there is none
+    "Where a run's weights are, as trained or halved"
+    places = [Path(results) / "runs" / run.id / name for name in (WHOLE, HALVED)]
+    return next((path for path in places if path.exists()), None)
+
+def keep_halved(
+    results, # the store is results/runs
+    run:Run, # done, of a trained method
+)->Path: # file
+    "Keep a run's weights as 16-bit floats; biases, and what BatchNorm has counted, stay as they are"
+    path = Path(results) / "runs" / run.id / HALVED
+    state = load_model(results, run).state_dict()
+    save_tensors(path, {k: v.half() if v.is_floating_point() and v.dim() > 1 else v for k, v in state.items()})
+    return path
+
 # %% ../nbs/50_experiments.ipynb #5c15b42f
 def load_model(
     results:Path, # the store is results/runs
     run:Run, # of a trained method
 )->torch.nn.Module: # in eval mode, on the CPU
-    "The weights that a run left"
-    path = Path(results) / "runs" / run.id / "model.safetensors"
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no weights (git does not keep them); delete its folder and do the run again")
+    "The weights that a run left, or the halved ones that are kept of it"
+    path = weights_of(results, run)
+    if not path: raise FileNotFoundError(
+        f"{Path(results) / 'runs' / run.id / WHOLE}: no weights (git keeps few); delete its folder and do the run again")
     model = task_of(run.settings).build(run.settings)
     try:
-        model.load_state_dict(load_file(path))
+        model.load_state_dict(load_tensors(path)[0]) # which makes of halved numbers what the model has
     except Exception as e:
         raise ValueError(f"{path}: not the weights of this run ({e}); delete its folder and do the run again") from e
     return model.eval()
@@ -469,7 +489,7 @@ def computed(
     place = Path(j.results) / "runs" / run.id
     numbers, tensors = place / f"{name}.json", place / f"{name}.safetensors"
     def compute():
-        if not (place / "model.safetensors").exists(): trained(run, j)
+        if not weights_of(j.results, run): trained(run, j)
         made = make(
             load_model(j.results, run).to(j.device), task_of(run.settings).load_data(run.settings, j.data_root), run
         )
