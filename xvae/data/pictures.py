@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['COCO_18', 'BODY_25', 'FROM_COCO_18', 'FROM_BODY_25', 'MARGIN', 'SEEN', 'FEWEST', 'RUN', 'PICTURES', 'VIDEOS',
            'PERSON', 'DEEPLABS', 'FETCH', 'openpose_people', 'read_openpose', 'box_from', 'read_box', 'read_video',
-           'shot_of', 'picture_shots', 'frame_mask', 'video_shots', 'footage', 'deeplab', 'foreground', 'write_masks',
-           'save_mask']
+           'shot_of', 'picture_shots', 'frame_mask', 'video_shots', 'footage', 'single', 'deeplab', 'foreground',
+           'write_masks', 'save_mask']
 
 # %% ../../nbs/24_pictures.ipynb #b9b284d7
 from collections.abc import Iterator
@@ -250,6 +250,18 @@ def _video(path, take, keypoints, bbox):
     masks = [m for m in masks if re.fullmatch(re.escape(path.stem) + r"_\d{12}", m.stem)]
     files = (path, *keypoints.values(), *([bbox] if bbox else []), *masks)
     return Footage(path.name, files, 0, "anything", take, 0, partial(video_shots, path, keypoints, bbox))
+
+# %% ../../nbs/24_pictures.ipynb #7a2f0e01
+def single(
+    path, # a picture or a video
+)->Footage:
+    "One picture or video with what lies beside it, whatever else does"
+    path = Path(path)
+    beside = lambda name: p if (p := path.with_name(name)).is_file() else None
+    bbox = beside(f"{path.stem}_bbox.json")
+    if path.suffix.lower() in PICTURES: return _pictures([(path, beside(f"{path.stem}_keypoints.json"), bbox)], 0)
+    notes = {p.name.removesuffix("_keypoints.json"): p for p in path.parent.glob("*_keypoints.json")}
+    return _video(path, 1, _frames(notes, path.stem), bbox)
 
 # %% ../../nbs/24_pictures.ipynb #1974c0e6
 PERSON = 15 # among the classes of Pascal VOC
