@@ -6,7 +6,7 @@
 __all__ = ['DETECTOR', 'SAYS', 'kept_model', 'size_of', 'there', 'detector', 'found_box', 'Helpers', 'helpers', 'footage_of',
            'shots', 'Estimate', 'as_poses', 'estimated', 'estimate', 'plot', 'as_rows', 'write', 'save', 'main']
 
-# %% ../nbs/62_estimate.ipynb #99db2aa0
+# %% ../nbs/62_estimate.ipynb #8b66ea08
 import csv, io, json, sys
 from argparse import ArgumentParser
 from dataclasses import dataclass, replace
@@ -22,21 +22,21 @@ from .data.records import PoseSet
 from .data.skeletons import JOINTS
 from .experiments import job, load_model
 from .io import fault, whole, write_text
-from .regimes import large
 from .tasks.pose import PoseModel
 from .tasks.pose_figures import plot_estimate, shown
 
-# %% ../nbs/62_estimate.ipynb #5f2b0f18
+# %% ../nbs/62_estimate.ipynb #d8adad48
 def kept_model(
     results=None, # folder of the store; None is results, in this project
 )->PoseModel: # in eval mode, on the CPU
     "The laptop preset's model of 64 pixels, from its kept weights"
+    from xvae.regimes import large # which needs the extra `reproduce`
     j = job("laptop", device="cpu", results_dir=results)
     return load_model(j.results, large("same person").run(j, 0))
 
 def size_of(model:PoseModel)->int: return model.vae_x.decoder.recipe["size"] # px, of the pictures that it sees
 
-# %% ../nbs/62_estimate.ipynb #bf19c63a
+# %% ../nbs/62_estimate.ipynb #01acedac
 DETECTOR = "fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth" # torchvision's name of the published file
 
 def there(
@@ -67,7 +67,7 @@ def found_box(
     left, top, right, bottom = people[0].tolist()
     return np.float32([(left + right) / 2 - 0.5, (top + bottom) / 2 - 0.5, margin * max(right - left, bottom - top)])
 
-# %% ../nbs/62_estimate.ipynb #fa5be87f
+# %% ../nbs/62_estimate.ipynb #80091be9
 @dataclass(frozen=True)
 class Helpers:
     "Networks that find people, where their weights are"
@@ -106,7 +106,7 @@ def shots(
             frame = None if path.suffix.lower() in PICTURES else i
             yield path.name, frame, replace(shot, mask=mask, box=shot.box if box is None else box)
 
-# %% ../nbs/62_estimate.ipynb #8e6955e0
+# %% ../nbs/62_estimate.ipynb #930e5b9d
 @dataclass(frozen=True)
 class Estimate:
     "A person in a picture"
@@ -145,7 +145,7 @@ def estimated(
     rows = zip(its["estimate"], doubt, its["pictures"], its["overlay"])
     return [Estimate(file, frame, tuple(map(float, s.box)), *row) for (file, frame, s), row in zip(some, rows)]
 
-# %% ../nbs/62_estimate.ipynb #f8bf05be
+# %% ../nbs/62_estimate.ipynb #c9ee251f
 def estimate(
     source, # picture, folder or video
     model:PoseModel|None=None, # in eval mode; None = `kept_model`
@@ -160,7 +160,7 @@ def estimate(
         if len(waiting) == batch: found += estimated(model, waiting, samples); waiting = []
     return found + (estimated(model, waiting, samples) if waiting else [])
 
-# %% ../nbs/62_estimate.ipynb #3351ec0e
+# %% ../nbs/62_estimate.ipynb #cb1056c5
 SAYS = ("Estimated by a model that has seen drawn people alone, at {size} px. Of a photo of real people this is no estimate "
     "to rely on; doubt is how far samples of the posterior lie from the mean.")
 
@@ -204,7 +204,7 @@ def save(fig, path):
     fig.clear()
     return path
 
-# %% ../nbs/62_estimate.ipynb #65727515
+# %% ../nbs/62_estimate.ipynb #4399ed64
 def main(
     words:list|None=None, # of the command line
 )->int: # 0 = done, 1 = an error, told in one line

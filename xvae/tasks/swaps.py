@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['JUDGED', 'SWAP_UNITS', 'bands', 'tint', 'squared_correlation', 'overlap', 'Soft', 'Judge', 'train_judge',
            'load_judge', 'read_pose', 'swap_pictures', 'pose_told', 'shown_numbers', 'swap_numbers', 'ideal_numbers',
-           'swap_sheet', 'swap_sheets', 'show_sheet']
+           'swap_sheet', 'swap_sheets', 'show_sheet', 'first_sight', 'show_first']
 
 # %% ../../nbs/45_swaps.ipynb #9ab27454
 import torch
@@ -15,6 +15,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 from ..data.records import PoseData, PoseSet
 from ..io import cache_folder, kept, load_tensors, save_tensors
 from ..data.rendered import SOURCES, strangers
+from ..data.skeletons import plot_skeleton
 from ..gaussians import kl_to_prior
 from ..latents import mismatched, probe, swap_grid
 from ..metrics import mpjpe
@@ -287,3 +288,31 @@ def show_sheet(
 ):
     "Draw a sheet on some axes, a little apart"
     ax.imshow(pad(sheet, (1, 1, 1, 1), value=255).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)); ax.axis("off")
+
+# %% ../../nbs/45_swaps.ipynb #7a3f0e11
+def first_sight(
+    data_root=None, # folder of CMU trials, with motion="cmu"
+    n:int=4, # how many
+): # (model, data, run) -> ({}, name: tensor)
+    "What `computed` keeps for a first picture: strangers A, their estimated poses, strangers B, and A's z_t with B's z_s"
+    @torch.no_grad()
+    def make(model, data, run):
+        people = load_strangers(run.settings, data_root)
+        i = torch.randperm(len(people), generator=torch.Generator().manual_seed(0))[:2 * n]
+        a, b = (model.look(people[rows]) for rows in (i[:n], i[n:]))
+        seen = dict(a=model.vae_x.drawn(a), b=model.vae_x.drawn(b), swap=model.swap(a, b))
+        pictures = {k: (255 * model.colours(x)).round().to(torch.uint8).cpu() for k, x in seen.items()}
+        return {}, pictures | dict(joints=1000 * model.translate(a).cpu())
+    return make
+
+def show_first(
+    kept:dict, # from `first_sight`
+    axes, # (n,) rows of four matplotlib axes each
+):
+    "A row for each: picture, pose, another picture, the swap"
+    for row, *pictures, joints in zip(axes, *(kept[k] for k in ("a", "b", "swap", "joints"))):
+        for ax, x in zip((row[0], row[2], row[3]), pictures): ax.imshow(x.permute(1, 2, 0))
+        plot_skeleton(joints, row[1], width=1.2)
+        for ax in row: ax.axis("off")
+    titles = "a picture", "its 3D pose", "another picture", "$z_t$ of the one,\n$z_s$ of the other"
+    for ax, title in zip(axes[0], titles): ax.set_title(title, fontsize=6)
