@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torchvision.models import detection
-from tqdm.auto import tqdm
+from tqdm import tqdm
 from .data.pictures import DEEPLABS, PICTURES, VIDEOS, deeplab, footage, foreground, single
 from .data.prepared import crop, crop_mask, labels
 from .data.records import PoseSet
@@ -155,7 +155,7 @@ def estimate(
 )->list: # of Estimate
     "3D poses of all pictures or frames"
     model, finders, found, waiting = model or kept_model(), finders or helpers(), [], []
-    for item in tqdm(shots(source, finders), desc="pictures", leave=False):
+    for item in tqdm(shots(source, finders), desc="pictures", leave=False, disable=None): # no bar in a file
         waiting.append(item)
         if len(waiting) == batch: found += estimated(model, waiting, samples); waiting = []
     return found + (estimated(model, waiting, samples) if waiting else [])
