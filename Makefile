@@ -15,13 +15,14 @@ export JUPYTER_PREFER_ENV_PATH := 1
 unexport JUPYTER_PATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test readme export clean $(notebooks)
+.PHONY: help setup reproduce test readme site export clean $(notebooks)
 
 help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
 	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
 	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
 	@echo "make test       check everything"
+	@echo "make site       all notebooks, results and functions as a website, with search and an explorer: _site/html/index.html"
 	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
 	@echo "make readme     run nbs/index.ipynb and render README.md from it"
 	@echo "make setup      only make .venv; make clean removes it and the run notebooks"
@@ -50,6 +51,9 @@ readme: setup
 	$(bin)/nbdev_clean --fname nbs/index.ipynb
 	$(bin)/python tools/readme.py
 
+site: setup
+	$(bin)/python tools/pages.py
+
 export: setup
 	$(bin)/nbdev_clean
 	$(bin)/nbdev_clean --fname reproduce
@@ -57,4 +61,4 @@ export: setup
 	cp results/found.json xvae/found.json
 
 clean:
-	rm -rf .venv _runs build *.egg-info
+	rm -rf .venv _runs _site build *.egg-info
