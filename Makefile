@@ -57,6 +57,7 @@ site: setup
 export: setup
 	$(bin)/nbdev_clean
 	$(bin)/nbdev_clean --fname reproduce
+	$(bin)/python tools/clean.py nbs/*.ipynb reproduce/*.ipynb
 	$(bin)/nbdev_export
 	cp results/found.json xvae/found.json
 

@@ -1,5 +1,5 @@
 "The notebooks are the source of truth: everything made from them is in step with them, and all of them run"
-import csv, json, re, runpy
+import csv, json, re, runpy, sys
 import pandas as pd, papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae import regimes
@@ -34,6 +34,7 @@ def test_notebooks_are_clean(tmp_path):
     copy(tmp_path, "settings.ini", "nbs", "reproduce")
     check("nbdev_clean", cwd=tmp_path)
     check("nbdev_clean", "--fname", "reproduce", cwd=tmp_path)
+    check(sys.executable, ROOT/"tools/clean.py", *tmp_path.glob("*/*.ipynb"))
     for name in "nbs", "reproduce": assert differences(files(tmp_path/name, "*.ipynb"), files(ROOT/name, "*.ipynb")) == []
 
 def test_package_is_in_step(tmp_path):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['best_median_worst', 'shown', 'gallery', 'plot_overlay', 'turned_aside', 'plot_estimate', 'own_pictures',
-           'codes_shown']
+           'codes_shown', 'plot_between', 'codes_view']
 
 # %% ../../nbs/44_pose_figures.ipynb #b3137072
 import os
@@ -136,3 +136,37 @@ def codes_shown(
     return {}, {k: (255 * model.colours(v)).round().to(torch.uint8).cpu() for k, v in seen.items()} | dict(
         path_poses=poses.cpu()
     )
+
+# %% ../../nbs/44_pose_figures.ipynb #6e0c7a02
+@torch.no_grad()
+def plot_between(
+    model:PoseModel, # in eval mode
+    poses:PoseSet, # pictures A and B
+    way_t:float=0.0, # from z_t of A, 0, to that of B, 1
+    way_s:float=1.0, # the same for z_s
+): # matplotlib figure
+    "A, B, and what both decoders make of codes between theirs (means)"
+    from matplotlib.figure import Figure
+    x = model.look(poses)
+    z_t, z_s = (torch.lerp(q.mean[:1], q.mean[1:], way) for q, way in zip(model.vae_x.encode(x), (way_t, way_s)))
+    pictures = torch.cat([model.vae_x.drawn(x), model.vae_x.decode(z_t, z_s)])
+    fig = Figure(figsize=(6, 1.9), layout="constrained")
+    *axes, last = fig.subplots(1, 4)
+    titles = "A", "B", f"$z_t$ {way_t:.0%} and\n$z_s$ {way_s:.0%} of the way"
+    for ax, it, title in zip(axes, (255 * model.colours(pictures)).round().to(torch.uint8).cpu(), titles):
+        plot_overlay(ax, it); ax.set_title(title, fontsize=8)
+    plot_skeleton(1000 * model.vae_y.decode(z_t)[0].cpu(), last)
+    return fig
+
+# %% ../../nbs/44_pose_figures.ipynb #6e0c7a04
+def codes_view(
+    model:PoseModel, # in eval mode
+    poses:PoseSet, # pictures to choose from
+): # ipywidgets box, which JupyterLab shows
+    "`plot_between` with sliders for A, B and both ways"
+    from IPython.display import display
+    from ipywidgets import FloatSlider, IntSlider, interactive
+    person = lambda value, name: IntSlider(value, 0, len(poses) - 1, description=name, continuous_update=False)
+    way = lambda value, name: FloatSlider(value=value, min=0, max=1, step=0.1, description=name, continuous_update=False)
+    show = lambda a, b, t, s: display(plot_between(model, poses[[a, b]], t, s))
+    return interactive(show, a=person(0, "picture A"), b=person(1, "picture B"), t=way(0.0, "z_t"), s=way(1.0, "z_s"))
