@@ -1,5 +1,5 @@
 "The notebooks are the source of truth: everything made from them is in step with them, and all of them run"
-import csv, json, re, runpy, sys
+import ast, csv, json, re, runpy, sys
 import pandas as pd, papermill, pytest
 from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae import regimes
@@ -36,6 +36,14 @@ def test_notebooks_are_clean(tmp_path):
     check("nbdev_clean", "--fname", "reproduce", cwd=tmp_path)
     check(sys.executable, ROOT/"tools/clean.py", *tmp_path.glob("*/*.ipynb"))
     for name in "nbs", "reproduce": assert differences(files(tmp_path/name, "*.ipynb"), files(ROOT/name, "*.ipynb")) == []
+
+def test_imports_have_cells_of_their_own():
+    "nbdev's documentation runs cells with an import and no others; the example of the front page stays in one piece"
+    def kinds(source):
+        code = "\n".join("" if line.startswith(("%", "!")) else line for line in source.splitlines())
+        return {isinstance(it, (ast.Import, ast.ImportFrom)) for it in ast.parse(code).body}
+    cells = [(path.name, "".join(c["source"])) for path in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")) for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    assert [(name, source) for name, source in cells if len(kinds(source)) == 2 and "nbdev_export" not in source] == []
 
 def test_package_is_in_step(tmp_path):
     "xvae/ is what the notebooks export, no file more and none less"
