@@ -103,7 +103,7 @@ def deadly_run(results, module, name, calls):
 @pytest.mark.parametrize("module, name, calls, goes_on_at", [
     pytest.param("xvae.training", "target_loss", 5 * 4 + 2, 3, id="in_a_target_step"),
     pytest.param("xvae.io", "save_file", 2, 3, id="at_the_second_checkpoint"),
-    pytest.param("xvae.experiments", "save_tensors", 1, 6, id="while_storing"),
+    pytest.param("xvae.experiments", "save_tensors", 1, STEPS, id="while_storing"),
 ])
 def test_killed_run_goes_on(whole, tmp_path, monkeypatch, module, name, calls, goes_on_at):
     "It leaves a checkpoint and no result; the next call goes on from there and stores what an uninterrupted run does"

@@ -6,7 +6,7 @@
 __all__ = ['COMMANDS', 'notebooks', 'usage', 'do_one', 'do_notebook', 'main']
 
 # %% ../nbs/63_commands.ipynb #97ceda3f
-import importlib, sys
+import importlib, signal, sys
 from argparse import ArgumentParser
 from pathlib import Path
 from .data.prepared import needs
@@ -70,13 +70,19 @@ def main(
     words:list|None=None, # of the command line
 )->int: # 0 = done; others are errors
     "Do what a command says"
+    if words is None: signal.signal(signal.SIGTERM, signal.default_int_handler) # ends like Ctrl-C
     name, *rest = (sys.argv[1:] if words is None else words) or ["--help"]
     if name in ("-h", "--help"): print(usage()); return 0
     try:
         if name == "run": return do_one(rest)
         if name in COMMANDS: return importlib.import_module(COMMANDS[name][0]).main(rest) or 0
         if name in (its := notebooks()): return do_notebook(its[name], rest)
-    except (ValueError, OSError, ImportError) as e: print(" ".join(str(e).split()), file=sys.stderr); return 1
+    except (ValueError, OSError, ImportError, FloatingPointError) as e:
+        print(" ".join(str(e).split()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as e:
+        print(str(e) or "stopped; the same command goes on from here", file=sys.stderr)
+        return 130
     print(f"no command {name!r}\n{usage()}", file=sys.stderr)
     return 2
 

@@ -6,20 +6,22 @@
 __all__ = ['FOUND', 'LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PAPER_SMOKE', 'SKETCH_PAPER_SMOKE',
            'PRESETS', 'PARAMETERS', 'VERSION', 'WHOLE', 'HALVED', 'as_paper', 'preset_settings', 'step_counts', 'flops',
            'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'is_ours', 'project_root',
-           'Job', 'job', 'writable', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv',
-           'find_run', 'read_run', 'as_run', 'weights_of', 'keep_halved', 'load_model', 'do_run', 'once',
-           'checkpoint_of', 'trained', 'train_and_test', 'run_name', 'computed']
+           'Job', 'job', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
+           'read_run', 'as_run', 'weights_of', 'keep_halved', 'load_model', 'do_run', 'once', 'checkpoint_of',
+           'trained', 'refuse_not_finite', 'train_and_test', 'run_name', 'computed']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
-import ast, csv, json, platform, re, shutil, subprocess, sys, tempfile, time
+import ast, csv, json, math, platform, re, shutil, subprocess, sys, tempfile, time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
+from getpass import getuser
 from pathlib import Path
 import torch
 import xvae
 from filelock import FileLock
 from torch.utils.flop_counter import FlopCounterMode
-from .io import cache_folder, load_tensors, save_tensors, short_digest, whole, write_text
+from .io import (
+    cache_folder, can_write, load_tensors, save_tensors, short_digest, whole, writable, write_text)
 from .data.rendered import one_thread_each
 from .task import settings_from, task_of, train_model
 from .tasks.pose import PoseSettings
@@ -255,22 +257,10 @@ def job(
     settings = preset_settings(preset, data, motion, as_path(data_root), task)
     results = as_path(results_dir) or project_root() / "results" / (preset if preset != "laptop" else "")
     return Job(
-        settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(results.absolute())
+        settings, preset, as_seeds(seeds), choose_device(device), as_path(data_root), writable(results.absolute(), "results_dir")
     )
 
 # %% ../nbs/50_experiments.ipynb #c2396f39
-def writable(
-    folder:Path, # that may not be there yet
-)->Path: # the same
-    "Refuse a folder that nothing can be written to, before anything is trained for it"
-    there = next(p for p in (folder, *folder.parents) if p.exists())
-    try:
-        if not there.is_dir(): raise OSError(f"{there} is a file")
-        tempfile.TemporaryFile(dir=there).close()
-    except OSError as e:
-        raise ValueError(f"results_dir {folder}: nothing can be written there ({e}); name another folder") from None
-    return folder
-
 def own_job(
     settings, # of the full method, of a registered task
     results_dir, # where runs, tables and figures go
@@ -287,7 +277,7 @@ def own_job(
         as_seeds(seeds),
         choose_device(device),
         as_path(data_root),
-        writable(as_path(results_dir).absolute()),
+        writable(as_path(results_dir).absolute(), "results_dir"),
     )
 
 # %% ../nbs/50_experiments.ipynb #0fc8b12f
@@ -449,7 +439,11 @@ def once(run, find, make):
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock): return find() or make()
 
-def checkpoint_of(run): return cache_folder() / "checkpoints" / f"{run.id}.safetensors"
+def checkpoint_of(run):
+    "A file in the cache or, if that is on a disk that can only be read, among temporary files"
+    cache = cache_folder()
+    place = cache if can_write(cache) else Path(tempfile.gettempdir()) / f"xvae-{getuser()}"
+    return place / "checkpoints" / f"{run.id}.safetensors"
 
 # %% ../nbs/50_experiments.ipynb #228c5784
 def trained(
@@ -457,6 +451,7 @@ def trained(
     j:Job, # where and on what
 )->Run: # done
     "A run trained, evaluated and stored; on the CPU by one thread, but for the data"
+    writable(j.results, "results_dir"); writable(checkpoint_of(run).parent, "XVAE_CACHE")
     task = task_of(run.settings)
     data, began = task.load_data(run.settings, j.data_root), time.time()
     baseline = task.baselines.get(run.method)
@@ -464,9 +459,17 @@ def trained(
         if baseline: model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
         else: model, curves, metrics = train_and_test(run, j, data)
         run = replace(run, metrics=metrics, environment=environment(j.device, time.time() - began))
+    refuse_not_finite(run)
     save_run(j.results, run, curves, model)
     checkpoint_of(run).unlink(missing_ok=True)
     return run
+
+def refuse_not_finite(run):
+    "Nothing is stored of a run whose numbers are no numbers"
+    if bad := [k for k, v in run.metrics.items() if not math.isfinite(v)]:
+        raise FloatingPointError(
+            f"{run_name(run)} ({run.id}): {bad[0]} is {run.metrics[bad[0]]}, expected a number; nothing is stored"
+        )
 
 def train_and_test(run, j, data):
     task = task_of(run.settings)

@@ -87,6 +87,7 @@ def work()->None:
     Thread(target=listen, args=(tasks,), daemon=True).start()
     for run, j in iter(tasks.get, None):
         try: do_run(run, j)
+        except KeyboardInterrupt: sys.exit(1) # asked to stop; the run is kept
         except Exception as e: tell(error=f"{type(e).__name__}: {e}", trace=traceback.format_exc())
         else: tell(error="")
 

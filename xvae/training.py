@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['Batch', 'joint_loss', 'target_loss', 'untracked', 'update', 'average_gradients', 'target_steps', 'adam', 'algorithm1',
-           'joint_steps', 'learning_rate', 'seed_step', 'rank', 'save_checkpoint', 'load_checkpoint', 'laid_out',
-           'check_finite', 'paced', 'step_all', 'train', 'said_by', 'check_run', 'grown', 'tensor_pairs',
-           'tensor_targets', 'validated', 'Best', 'loader_pairs', 'loader_targets', 'over_and_over', 'taking_turns']
+           'joint_steps', 'learning_rate', 'seed_step', 'rank', 'save_checkpoint', 'check_weights', 'load_checkpoint',
+           'laid_out', 'check_finite', 'paced', 'step_all', 'Asked', 'asked_to_stop', 'train', 'stopped', 'said_by',
+           'check_run', 'grown', 'tensor_pairs', 'tensor_targets', 'validated', 'Best', 'loader_pairs',
+           'loader_targets', 'over_and_over', 'taking_turns']
 
 # %% ../nbs/04_training.ipynb #2eac9942
-import json, math, warnings
+import json, math, signal, threading, warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -190,10 +191,17 @@ def save_checkpoint(
     run:dict|None=None, # what tells this run from others, that JSON can hold
 )->None:
     "Everything a run needs to go on, in one file that appears whole or not at all"
+    check_weights(model, step)
     state = optimizer.state_dict()["state"]
     tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"adam/{i}/{k}": torch.as_tensor(v) for i, s in state.items() for k, v in s.items()}
     save_tensors(path, tensors, dict(step=step, curves=curves, run=run or {}))
+
+def check_weights(model, step):
+    "Weights that are not finite are never kept"
+    its = [v.isfinite().all() for v in model.state_dict().values() if v.is_floating_point()]
+    if its and not bool(torch.stack(its).all()): raise FloatingPointError(
+        f"step {step}: weights are not finite, so training has diverged; nothing is kept of it: try a lower learning rate")
 
 def load_checkpoint(
     path, # file that `save_checkpoint` wrote
@@ -280,6 +288,28 @@ def step_all(schedulers):
         for scheduler in schedulers:
             scheduler.step()
 
+# %% ../nbs/04_training.ipynb #d557b502
+class Asked:
+    "Whether somebody has asked to stop; a handler of signals"
+    def __init__(self): self.asked = False
+    def __bool__(self): return self.asked
+    def __call__(self, number, frame):
+        if self.asked: raise KeyboardInterrupt
+        self.asked = True
+
+@contextmanager
+def asked_to_stop():
+    "SIGINT and SIGTERM, unless they are ignored, are noted and no more; in the main thread, which alone gets them"
+    asked, before = Asked(), {}
+    if threading.current_thread() is threading.main_thread():
+        before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+        before = {s: handler for s, handler in before.items() if handler not in (None, signal.SIG_IGN)}
+    try:
+        for s in before: signal.signal(s, asked)
+        yield asked
+    finally:
+        for s, handler in before.items(): signal.signal(s, handler)
+
 # %% ../nbs/04_training.ipynb #bacecca2
 def train(
     model:CrossModalVAE, # trained in place
@@ -318,17 +348,24 @@ def train(
     watch = check_finite if device.type == "cpu" else seldom
     precision = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     loop = algorithm1(model, pairs, targets, m, weights, optimizer, extra, first, precision, watch)
-    for step, terms in paced(loop, steps, [optimizer], lr, schedule, seed, first, label):
-        said = [callback(step, terms, model) for callback in callbacks]
-        told = {k: v for its in said if isinstance(its, dict) for k, v in its.items()}
-        if told or step % log_every == 0:
-            curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()} | told)
-        if checkpoint and rank() == 0 and (step + 1) % save_every == 0:
-            save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
-        if any(its is True for its in said): break
+    with asked_to_stop() as stop:
+        for step, terms in paced(loop, steps, [optimizer], lr, schedule, seed, first, label):
+            said = [callback(step, terms, model) for callback in callbacks]
+            told = {k: v for its in said if isinstance(its, dict) for k, v in its.items()}
+            if told or step % log_every == 0:
+                curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()} | told)
+            if checkpoint and rank() == 0 and ((step + 1) % save_every == 0 or step + 1 == steps or stop):
+                save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
+            if stop: raise KeyboardInterrupt(stopped(step + 1, steps, checkpoint))
+            if any(its is True for its in said): break
     return curves
 
 # %% ../nbs/04_training.ipynb #4f39bdcf
+def stopped(step, steps, checkpoint):
+    "What is said when a run was asked to stop"
+    kept = f"kept in {checkpoint}; the same command goes on from there" if checkpoint else "nothing was to be kept"
+    return f"stopped after step {step} of {steps}, {kept}"
+
 def said_by(first, last):
     "Weights at the beginning and at the end, for JSON"
     plain = lambda v: v if v is None or isinstance(v, (bool, int, float, str)) else str(v)
