@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from torchvision.models import segmentation
 from test_pose2d import NOISE, cut_off, refused, save, shots
 from xvae.data.fixtures import cells, known, write_fixture
-from xvae.data.pictures import BODY_25, COCO_18, FROM_BODY_25, FROM_COCO_18, MARGIN, PERSON
+from xvae.data.pictures import BODY_25, BODY_25B, COCO_18, FROM_BODY_25, FROM_BODY_25B, FROM_COCO_18, FROM_HALPE_26, HALPE_26, MARGIN, PERSON
 from xvae.data.pictures import deeplab, footage, foreground, frame_mask, openpose_people, read_openpose, read_video, write_masks
 from xvae.data.pose2d import lsp
 from xvae.data.prepare import main
@@ -39,6 +39,7 @@ def test_fixture(tmp_path):
 def person(names=BODY_25, seed=0, confidence=0.9):
     "Everything seen somewhere in a picture of 70 x 60 px"
     xy = np.random.default_rng(seed).uniform(8, 52, (len(names), 2)).round(3)
+    if names is BODY_25: xy[8] = (xy[9] + xy[12]) / 2 # as it always is
     return np.column_stack([xy, np.full(len(names), confidence)])
 
 def text(*people, key="pose_keypoints_2d"): return json.dumps(dict(version=1.3, people=[{key: p.ravel().tolist()} for p in people]))
@@ -75,6 +76,79 @@ def test_nobody(tmp_path):
     assert read_openpose(write(tmp_path/"a.json", text(0 * person()))) is None
 
 def numbers(*values): return json.dumps(dict(people=[dict(pose_keypoints_2d=list(values))]))
+
+# Orders of joints
+
+FIGURE = dict(Nose=(0, -70), Neck=(0, -55), UpperNeck=(0, -56), HeadTop=(0, -85), Head=(0, -80), MidHip=(0, 0), Hip=(0, 0), Eye=(3, -74), Ear=(7, -73),
+              Shoulder=(17, -54), Elbow=(24, -30), Wrist=(20, -8), Knee=(11, 42), Ankle=(12, 85), BigToe=(18, 94), SmallToe=(22, 92), Heel=(11, 91))
+
+def figure(names, at=(60, 95), size=1.0, confidence=0.9):
+    "Somebody who stands and faces us, the own left on the right of the picture"
+    def place(name):
+        if name in FIGURE: return FIGURE[name]
+        x, y = (10, 0) if name[1:] == "Hip" else FIGURE[name[1:]]
+        return (x if name[0] == "L" else -x), y
+    return np.column_stack([size * np.array([place(n) for n in names], float) + at, np.full(len(names), confidence)])
+
+def longer(person, joints): return np.concatenate([person, np.random.default_rng(0).uniform(0, 99, (joints - len(person), 3))])
+
+@pytest.mark.parametrize("names, where, joints", [(BODY_25, FROM_BODY_25, 25), (BODY_25B, FROM_BODY_25B, 25), (BODY_25B, FROM_BODY_25B, 135),
+                                                  (COCO_18, FROM_COCO_18, 18), (HALPE_26, FROM_HALPE_26, 26), (HALPE_26, FROM_HALPE_26, 136)])
+def test_order_is_recognised(tmp_path, names, where, joints):
+    "Every joint that the two have in common lies where its name says, whatever the model"
+    someone = figure(names)
+    points, confidence, _ = read_openpose(write(tmp_path/"a.json", text(longer(someone, joints))))
+    for j, name in enumerate(JOINTS):
+        theirs = [n for n in (name, *dict(Thorax=("Neck", "UpperNeck"), Pelvis=("MidHip", "Hip"), Head=("HeadTop",)).get(name, ())) if n in names and n != "Head"]
+        assert bool(theirs) == (confidence[j] > 0) == (where[j] >= 0), name
+        if theirs: assert np.allclose(points[j], someone[names.index(theirs[0]), :2], atol=1e-3), name
+
+@pytest.mark.parametrize("names, where", [(BODY_25, FROM_BODY_25), (BODY_25B, FROM_BODY_25B)])
+@pytest.mark.parametrize("hidden", ["Hip Knee Ankle Toe Heel", "Eye Ear Nose", "Hip", "L"])
+def test_order_of_somebody_half_seen(tmp_path, names, where, hidden):
+    "From the upper body, without the hips, from one side"
+    someone = figure(names)
+    someone[[any(h in n for h in hidden.split()) for n in names]] = 0
+    points, confidence, _ = read_openpose(write(tmp_path/"a.json", text(someone)))
+    assert all(np.allclose(points[j], someone[k, :2], atol=1e-3) for j, k in enumerate(where) if confidence[j]) and confidence.any()
+
+def test_order_by_the_others(tmp_path):
+    "Where too little is seen to tell, a file of the same folder tells; where none does, it is an error and no guess"
+    face = figure(BODY_25B)
+    face[5:] = 0
+    for name in "ab": save(tmp_path/f"{name}.png", np.zeros((200, 120, 3), np.uint8))
+    write(tmp_path/"a_keypoints.json", text(face))
+    assert "too little is seen to tell the joints of BODY_25 from those of BODY_25B" in refused(lambda: shots(footage(tmp_path)))
+    write(tmp_path/"b_keypoints.json", text(figure(BODY_25B)))
+    found = shots(footage(tmp_path))[0]
+    assert [JOINTS[j] for j in range(17) if found.confidence[j]] == ["Nose"]
+
+def test_both_orders_on_real_motion():
+    "The project's own made-up people, 500 of them: none is taken for the other order, and few can't be told"
+    from xvae.data.pictures import order_of_25
+    from xvae.data.rendered import procedural_motion, wild_set
+    points = (wild_set(500, procedural_motion(0), 32, seed=1).joints_2d.numpy() + 1) * 250
+    points[:, 0] = (points[:, 1] + points[:, 4]) / 2
+    for names, where, other in (BODY_25, FROM_BODY_25, BODY_25B), (BODY_25B, FROM_BODY_25B, BODY_25):
+        people = np.zeros((500, 25, 3))
+        for j, k in enumerate(where):
+            if k >= 0: people[:, k] = np.column_stack([points[:, j], np.full(500, 0.9)])
+        told = [order_of_25(person) for person in people]
+        assert other not in told and told.count(names) > 490
+
+@pytest.mark.parametrize("joints, told", [(15, "OpenPose's MPI"), (16, "MPII"), (17, "COCO's own order or Human3.6M's"), (19, "BODY_19"), (23, "BODY_23"),
+                                          (59, "BODY_59"), (65, "BODY_65"), (95, "BODY_95"), (133, "COCO-WholeBody"), (14, "LSP")])
+def test_other_orders_are_refused_by_name(tmp_path, joints, told):
+    line = refused(lambda: read_openpose(write(tmp_path/"a.json", text(longer(figure(COCO_18[:14]), joints)))))
+    assert told in line and f"a person has {3 * joints} numbers" in line and "; run OpenPose again" in line
+
+@pytest.mark.parametrize("content, told", [
+    ([dict(image_id="a.jpg", category_id=1, keypoints=[1.0] * 51, score=2.0)], "AlphaPose's or COCO's"), (dict(version=0.1, bodies=[dict(joints=[1.0] * 51)]), "AlphaPose's form 'cmu'"),
+    ([dict(keypoints=[[1.0, 2.0]] * 17, keypoint_scores=[1.0] * 17)], "MMPose's"), (dict(meta_info={}, instance_info=[]), "MMPose's"),
+    (dict(images=[], annotations=[]), "a list of COCO's form"),
+])
+def test_other_programs_are_named(tmp_path, content, told):
+    assert told in refused(lambda: read_openpose(write(tmp_path/"a.json", json.dumps(content))))
 
 @pytest.mark.parametrize("content, told", [
     ("", "not a whole JSON file"), (text(person())[:-40], "not a whole JSON file"), ("\x00\x01", "not a whole JSON file"),
@@ -150,6 +224,47 @@ def test_video_with_keypoints(tmp_path):
     assert found[0].box.tolist() == [31.5, 23.5, 64]
     assert np.array_equal(found[1].box, found[2].box) and np.array_equal(found[1].box, found[3].box) and found[4].box[2] != found[1].box[2]
     assert [int(shot.confidence.any()) for shot in found] == [0, 1, 0, 0, 1] and [shot.mask is not None for shot in found] == [False] * 3 + [True, False]
+
+def followed(tmp_path, frames, **beside):
+    "The shots of a video with these people in its frames; None = no file"
+    write_video(tmp_path/"run.mp4", len(frames))
+    for i, people in enumerate(frames):
+        if people is not None: write(tmp_path/f"run_{i:012}_keypoints.json", text(*people))
+    for name, content in beside.items(): write(tmp_path/f"run_{name}.json", content)
+    return shots(footage(tmp_path))
+
+def small(x, confidence): return figure(BODY_25, (x, 24), 0.2, confidence)
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_of_two_is_followed(tmp_path, turned):
+    "Whoever is seen best in each frame changes, the list's order too; the person who was followed first is followed"
+    at = np.linspace(15, 30, 12)
+    frames = [[small(x, 0.9 if i % 3 == 0 else 0.5), small(70 - x, 0.6)][::-1 if turned and i % 2 else 1] for i, x in enumerate(at)]
+    found = followed(tmp_path, frames)
+    assert np.allclose([shot.box[0] for shot in found], at, atol=1)
+
+def test_nobody_takes_the_place(tmp_path):
+    "A person whom OpenPose misses for some frames keeps the box; after many somebody else is taken"
+    frames = [[small(15, 0.9), small(50, 0.6)], *[[small(50, 0.9)]] * 3, [small(50, 0.9), small(17, 0.5)], *[[small(50, 0.9)]] * 20]
+    found = followed(tmp_path, frames)
+    assert np.allclose([shot.box[0] for shot in found[:6]], [15, 15, 15, 15, 17, 17], atol=1)
+    assert [bool(shot.confidence.any()) for shot in found[:6]] == [True, False, False, False, True, False]
+    assert abs(found[14].box[0] - 17) < 1 and abs(found[-1].box[0] - 50) < 1 and found[-1].confidence.any()
+
+def test_found_again_after_frames_without_a_file(tmp_path):
+    frames = [[small(15, 0.9), small(50, 0.6)], *[None] * 28, [small(50, 0.9), small(16, 0.5)]]
+    assert abs(followed(tmp_path, frames)[-1].box[0] - 16) < 1
+
+def test_a_drawn_box_says_who(tmp_path):
+    "In a video and in a picture the joints are those of the person in the box, not of the one seen best"
+    two = [small(15, 0.9), small(50, 0.6)]
+    film = followed(tmp_path/"film", [two] * 3, bbox="[40, 4, 20, 40]") if (tmp_path/"film").mkdir() is None else None
+    (tmp_path/"still").mkdir()
+    save(tmp_path/"still/a.png", NOISE[0])
+    write(tmp_path/"still/a_keypoints.json", text(*two)); write(tmp_path/"still/a_bbox.json", "[40, 4, 20, 40]")
+    for shot in (*film, *shots(footage(tmp_path/"still"))):
+        seen = shot.confidence > 0
+        assert abs(shot.joints_2d[seen, 0].mean() - 50) < 3 and shot.box.tolist() == [49.5, 23.5, 40]
 
 def test_one_box_for_a_video(tmp_path):
     write_video(tmp_path/"run.mp4")
