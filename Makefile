@@ -15,7 +15,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 unexport JUPYTER_PATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test readme site export clean $(notebooks)
+.PHONY: help setup reproduce test readme site export lock audit clean $(notebooks)
 
 help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
@@ -25,14 +25,15 @@ help:
 	@echo "make site       all notebooks, results and functions as a website, with search and an explorer: _site/html/index.html"
 	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
 	@echo "make readme     run nbs/index.ipynb and render README.md from it"
+	@echo "make lock       releases of today's packages into constraints.txt, which make setup installs; make audit: their known holes"
 	@echo "make setup      only make .venv; make clean removes it and the run notebooks"
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml
+.venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit("xvae needs Python 3.10 or newer and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v[:2])'
 	test -x $(bin)/pip || $(PYTHON) -m venv .venv
-	$(bin)/python -m pip install --editable '.[dev]'
+	$(bin)/python -m pip install --editable '.[dev]' --constraint constraints.txt
 	@touch $@
 
 $(notebooks): setup
@@ -60,6 +61,16 @@ export: setup
 	$(bin)/python tools/clean.py nbs/*.ipynb reproduce/*.ipynb
 	$(bin)/nbdev_export
 	cp results/found.json xvae/found.json
+
+# Releases that all of this was tested with, for each Python and system (uv resolves for all of them at once; pip-tools for the one it runs on)
+lock: setup
+	$(bin)/python -m pip install uv
+	$(bin)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 --no-header --no-annotate --upgrade -o constraints.txt
+
+# Known holes of these releases; it asks the package index
+audit: setup
+	$(bin)/python -m pip install pip-audit
+	$(bin)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf .venv _runs _site build *.egg-info

@@ -1,5 +1,6 @@
 "What a user of the package gets: a small wheel that imports with few dependencies"
 import ast, importlib.metadata, re, subprocess, sys, zipfile
+tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 from collections import defaultdict
 import pytest
 from conftest import ROOT, check, copy, run
@@ -47,6 +48,15 @@ def python(code, **kwargs):
 def test_wheel_holds_the_package_alone(wheel):
     inside = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
     assert inside == {str(p.relative_to(ROOT)) for p in MODULES} | {"xvae/found.json", "xvae/py.typed"}
+
+def test_releases_are_pinned():
+    "constraints.txt, which `make` installs by, names one release that fits for each package that the project asks for, on this Python"
+    from packaging.requirements import Requirement
+    pins = [Requirement(line) for line in (ROOT/"constraints.txt").read_text().splitlines()]
+    pinned = {next(iter(canonical([p.name]))): str(p.specifier).removeprefix("==") for p in pins if p.marker is None or p.marker.evaluate()}
+    about = tomllib.loads((ROOT/"pyproject.toml").read_text())["project"]
+    asked = [Requirement(r) for its in (about["dependencies"], *about["optional-dependencies"].values()) for r in its if not r.startswith("xvae")]
+    assert [str(r) for r in asked if pinned.get(next(iter(canonical([r.name])))) not in r.specifier] == []
 
 def test_face():
     "The names that a user needs for her own modalities, from the package itself, each with its documentation"
