@@ -297,6 +297,66 @@ def radians(path):
 
 def binary(path): path.write_bytes(bytes(range(256))*40)
 
+# Dialects of ASF and AMC
+
+def in_radians(path, heading=True):
+    "Angles of a skeleton or of a trial in radians, and said to be"
+    lines = [line.split() for line in path.read_text().splitlines()]
+    rad = lambda numbers: [f"{np.radians(float(v)):.12g}" for v in numbers]
+    def line(w):
+        if w[:2] == ["angle", "deg"]: return ["angle", "rad"]
+        if w[:1] == ["axis"] and len(w) == 5: return ["axis", *rad(w[1:4]), w[4]]
+        if w[:1] == [":DEGREES"]: return [":RADIANS"]
+        if path.suffix == ".asf" or len(w) < 2 or w[0][0] == "#": return w
+        return [*w[:4], *rad(w[4:])] if w[0] == "root" else [w[0], *rad(w[1:])]
+    path.write_text("\n".join(" ".join(line(w)) for w in lines))
+
+def joints_of(folder):
+    (trial,) = cmu.clips(folder, fps=120)
+    return trial.joints
+
+@pytest.mark.parametrize("which", [[".asf"], [".amc"], [".asf", ".amc"]])
+def test_radians_give_the_same_joints(raw, which):
+    "A skeleton, a trial or both in radians: the twin in degrees"
+    expected = joints_of(raw/"amc")
+    for path in sorted((raw/"amc").iterdir()):
+        if path.suffix in which: in_radians(path)
+    assert (joints_of(raw/"amc") - expected).abs().max() < 0.01
+
+@pytest.mark.parametrize("order", ["TX TY TZ RZ RY RX", "tx ty tz ry rx rz", "RX RY RZ TX TY TZ", "TZ TY TX RX RZ RY"])
+def test_order_of_the_root(raw, order):
+    "Channels in another order, and rotations of the world's axes one after the other in that order: against SciPy"
+    from scipy.spatial.transform import Rotation
+    names, text = order.lower().split(), (raw/"amc/01_01.amc").read_text()
+    angles = np.linspace(1, 2, 36)[:, None] * [15, -20, 25] # about x, y, z
+    place = np.array([line.split()[1:4] for line in text.splitlines() if line.startswith("root")], float)
+    values = {**dict(zip(("tx", "ty", "tz"), place.T)), **dict(zip(("rx", "ry", "rz"), angles.T))}
+    rows = iter(zip(*(values[n] for n in names)))
+    (raw/"amc/01_01.amc").write_text("\n".join(f"root {' '.join(map(str, next(rows)))}" if line.startswith("root") else line for line in text.splitlines()))
+    change("order .*", f"order {order}")(raw/"amc/01.asf")
+    turned, known = joints_of(raw/"amc").double().numpy(), cmu_still(raw, place, text)
+    R = Rotation.from_euler("".join(n[1] for n in names if n[0] == "r"), [[dict(zip("xyz", a))[n[1]] for n in names if n[0] == "r"] for a in angles], degrees=True).as_matrix()
+    up = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0.0]]) # y up to z up
+    at = place @ up.T * 25.4 / 0.45
+    assert np.abs(np.einsum("tij,tnj->tni", up @ R @ up.T, known - at[:, None]) + at[:, None] - turned).max() < 0.01
+
+def cmu_still(raw, place, text):
+    "The joints if the root were not turned, mm, z up"
+    folder = raw/"still"
+    folder.mkdir()
+    rows = iter(place)
+    (folder/"01_01.amc").write_text("\n".join(f"root {' '.join(map(str, next(rows)))} 0 0 0" if line.startswith("root") else line for line in text.splitlines()))
+    (folder/"01.asf").write_text(fixtures.asf_text(fixtures.cmu_bones()))
+    return joints_of(folder).double().numpy()
+
+def test_words_that_move_no_joint(raw):
+    "Masses, limits on lines of their own, notes that look like keywords, comments, capitals, commas and brackets"
+    expected, file = joints_of(raw/"amc"), raw/"amc/01.asf"
+    for old, new in (("a made-up person", ":see the manual\nlength 3 and angle rad"), ("^( *)id 1$", "id 1 # the first\nbodymass 2.5\ncofmass 0.5"),
+                     (":units", ":UNITS"), ("^( *)axis XYZ", "axis ZYX"), ("dof rx ry rz", "dof RX, RY, RZ"), (":bonedata", "# :tree\n:skin somebody.sk\n:bonedata")):
+        change(old, new, 1)(file)
+    assert torch.equal(joints_of(raw/"amc"), expected)
+
 @pytest.mark.parametrize("name, damage, words", [
     ("01_01.amc", cut_off, ["cut off"]),
     ("01_01.amc", empty_file, ["expected a line :DEGREES"]),
@@ -313,6 +373,22 @@ def binary(path): path.write_bytes(bytes(range(256))*40)
     ("01.asf", lambda path: path.unlink(), ["no such file", "expected the skeleton"]),
     ("01.asf", change("^:hierarchy", ":tree"), ["has no section :hierarchy"]),
     ("01.asf", change("length 0.45", "length much"), ["not a whole skeleton"]),
+    ("01.asf", change("length 0.45", "width 0.45"), ["the unit 'width' is not understood, expected mass, length, angle"]),
+    ("01.asf", change("angle deg", ""), ["says 0 times what its angles are in"]),
+    ("01.asf", change("angle deg", "angle grad"), ["the unit of angles 'grad' is not understood, expected deg, rad"]),
+    ("01.asf", change(":version 1.10", ":version 2.0"), ["the version '2.0' is not understood"]),
+    ("01.asf", change(":bonedata", ":scale 2\n:bonedata"), ["the keyword ':scale' is not understood"]),
+    ("01.asf", change(":bonedata", ":units\nangle rad\n:bonedata"), ["has :units twice"]),
+    ("01.asf", change("^( *)position .*", "position 0 1 0"), ["the root's position is 0 1 0, expected 0 0 0"]),
+    ("01.asf", change(":bonedata", "orientation 0 90 0\n:bonedata"), ["the root's orientation is 0 90 0, expected 0 0 0"]),
+    ("01.asf", change(":bonedata", "offset 1\n:bonedata"), ["the root's 'offset' is not understood"]),
+    ("01.asf", change("order TX TY TZ RX RY RZ", "order TX TY TZ RX RY"), ["expected each of TX TY TZ RX RY RZ once"]),
+    ("01.asf", change("XYZ$(?=\r?\n *dof)", "ZYX"), ["order of axes 'ZYX' is not understood, expected XYZ"]),
+    ("01.asf", change("dof rx ry rz", "dof rx ry l"), ["dof 'l' is not understood, expected rx, ry, rz"]),
+    ("01.asf", change("dof rx ry rz", "dof rz ry rx"), ["expected the order rx ry rz"]),
+    ("01.asf", change("^( *)length 7", "stretch 2\nlength 7"), ["'stretch' is not understood, expected id, name"]),
+    ("01_01.amc", change(":FULLY-SPECIFIED", ":SAMPLES-PER-SECOND 60"), ["the keyword ':SAMPLES-PER-SECOND 60' is not understood"]),
+    ("01_01.amc", change(":FULLY-SPECIFIED", ":RADIANS"), ["expected a line :DEGREES or a line :RADIANS"]),
     ("01.asf", change("name lfemur", "name lthigh"), ["bone 'lfemur' is in :hierarchy but not in :bonedata"]),
     ("01.asf", change("lowerback", "waist"), ["01_01.amc: ", "bone 'lowerback' is not in the skeleton"]), # sound in itself
     ("01.asf", change("length 0.45", "length 4.5"), ["01_01.amc: ", "expected 500 to 1200", "unit"]),

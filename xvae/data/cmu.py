@@ -36,28 +36,81 @@ class Skeleton:
 
 # %% ../../nbs/13_cmu.ipynb #9f3df9e1
 def _sections(path):
-    "The lines of an ASF file under their section's name, as words"
+    "The lines of an ASF file under their section's name, as words; commas and brackets are spaces, # begins a comment"
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such file; expected the skeleton (.asf) of this subject beside its trials (.amc)"
         )
-    sections, current = {}, []
+    sections, now = {}, None
     for line in path.read_text(errors="replace").splitlines():
-        words = line.split()
-        if not words or words[0].startswith("#"): continue
-        if words[0].startswith(":"): current = sections.setdefault(words[0][1:], [])
-        else: current.append(words)
+        words = line.partition("#")[0].translate(_SPACES).split()
+        if not words: continue
+        name = words[0][1:].lower() if words[0][0] == ":" else None
+        if name is None or now == "documentation" and name not in _KEYWORDS: sections.setdefault(now, []).append(words)
+        elif name in sections: fault(path, f"has :{name} twice, expected it once")
+        else: now = name; sections[now] = [words[1:]] if words[1:] else []
     return sections
+
+_KEYWORDS = ("version", "name", "units", "documentation", "root", "bonedata", "hierarchy", "skin")
+_SPACES = str.maketrans(",()", "   ")
+
+def _unknown(path, what, word, known):
+    "Refuse a word by its name"
+    fault(path, f"{what} '{word}' is not understood, expected {', '.join(known)}", "take CMU's own file")
+
+def _is_number(word):
+    try: return np.isfinite(float(word))
+    except ValueError: return False
 
 # %% ../../nbs/13_cmu.ipynb #43bd01cb
 def _bone_blocks(lines):
-    "One dictionary for each begin ... end block: first word to the words after it"
-    block = None
+    "One dictionary for each begin ... end block: first word to the words after it; numbers may have lines of their own"
+    block, key = None, ""
     for words in lines:
         if words[0] == "begin": block = {}
         elif words[0] == "end": yield block
-        elif block is not None: block[words[0]] = words[1:]
+        elif block is not None and _is_number(words[0]): block[key] += words
+        elif block is not None: key = words[0].lower(); block[key] = words[1:]
+
+# %% ../../nbs/13_cmu.ipynb #2513c001
+def _angle_unit(path, sections):
+    "How many degrees the unit of the angles has"
+    for words in sections.get("version", []):
+        if words[0][:2] != "1.": _unknown(path, "the version", " ".join(words), ["1.10"])
+    for words in sections["units"]:
+        if words[0].lower() not in ("mass", "length", "angle"):
+            _unknown(path, "the unit", words[0], ["mass", "length", "angle"])
+    said = [" ".join(words[1:]).lower() for words in sections["units"] if words[0].lower() == "angle"]
+    if len(said) != 1: fault(path, f"says {len(said)} times what its angles are in, expected a line 'angle deg' once")
+    if said[0] not in ("deg", "rad"): _unknown(path, "the unit of angles", said[0], ["deg", "rad"])
+    return 1.0 if said[0] == "deg" else 180 / np.pi
+
+def _root_order(path, lines):
+    "The channels of the root, in their order; a root that is moved or turned beforehand is refused"
+    root, known = {words[0].lower(): words[1:] for words in lines}, ["order", "axis", "position", "orientation"]
+    for word in root:
+        if word not in known: _unknown(path, "the root's", word, known)
+    for word in ("position", "orientation"):
+        if any(not _is_number(v) or float(v) for v in root.get(word, ())):
+            fault(path, f"the root's {word} is {' '.join(root[word])}, expected 0 0 0: programs disagree what it does")
+    order = tuple(d.lower() for d in root.get("order", ()))
+    if sorted(order) != ["rx", "ry", "rz", "tx", "ty", "tz"]:
+        fault(path, f"the root's order is '{' '.join(order)}', expected each of TX TY TZ RX RY RZ once")
+    return order
+
+# %% ../../nbs/13_cmu.ipynb #2513c002
+def _check_bone(path, name, block):
+    "Refuse what is not understood of a bone"
+    known = ["id", "name", "direction", "length", "axis", "dof", "limits", "bodymass", "cofmass"]
+    for word in block:
+        if word not in known: _unknown(path, f"bone {name}'s", word, known)
+    if "".join(block["axis"][3:]).upper() != "XYZ":
+        _unknown(path, f"bone {name}'s order of axes", " ".join(block["axis"][3:]), ["XYZ"])
+    dof = [d.lower() for d in block.get("dof", ())]
+    if wrong := [d for d in dof if d not in ("rx", "ry", "rz")]:
+        _unknown(path, f"bone {name}'s dof", wrong[0], ["rx", "ry", "rz"])
+    if dof != sorted(set(dof)): fault(path, f"bone {name}'s dof are {' '.join(dof)}, expected the order rx ry rz")
 
 # %% ../../nbs/13_cmu.ipynb #77c56880
 def read_asf(
@@ -68,9 +121,12 @@ def read_asf(
     for name in ("units", "root", "bonedata", "hierarchy"):
         if not sections.get(name):
             fault(path, f"has no section :{name}, expected :units, :root, :bonedata and :hierarchy")
+    for name, lines in sections.items():
+        word = f":{name}" if name else " ".join(lines[0])
+        if name not in _KEYWORDS: _unknown(path, "the keyword", word, [f":{k}" for k in _KEYWORDS])
+    degrees, root_dof = _angle_unit(path, sections), _root_order(path, sections["root"])
     try:
-        unit = {words[0]: words[1] for words in sections["units"]}
-        root = {words[0]: words[1:] for words in sections["root"]}
+        unit = {words[0].lower(): words[1] for words in sections["units"]}
         bones = {block["name"][0]: block for block in _bone_blocks(sections["bonedata"])}
         parent = {
             child: words[0]
@@ -78,9 +134,11 @@ def read_asf(
             if words[0] not in ("begin", "end")
             for child in words[1:]
         }
-        return _skeleton(bones, parent, tuple(d.lower() for d in root["order"]), 25.4 / float(unit["length"]))
+        s = _skeleton(bones, parent, root_dof, 25.4 / float(unit["length"]))
     except (KeyError, ValueError, IndexError, TypeError) as e:
         fault(path, f"not a whole skeleton, {type(e).__name__} {e}")
+    for name, block in bones.items(): _check_bone(path, name, block)
+    return replace(s, axes=s.axes * degrees)
 
 # %% ../../nbs/13_cmu.ipynb #06eac698
 def _skeleton(bones, parent, root_dof, scale):
@@ -96,7 +154,7 @@ def _skeleton(bones, parent, root_dof, scale):
     return Skeleton(names=tuple(names), parents=(-1, *(names.index(parent[n]) for n in names[1:])), scale=scale,
         offsets=torch.tensor([[0.0] * 3] + rows, dtype=torch.float64),
         axes=torch.tensor([[0.0] * 3] + [numbers(n, "axis") for n in names[1:]], dtype=torch.float64),
-        dofs=(root_dof, *(tuple(bones[n].get("dof", ())) for n in names[1:])))
+        dofs=(root_dof, *(tuple(d.lower() for d in bones[n].get("dof", ())) for n in names[1:])))
 
 # %% ../../nbs/13_cmu.ipynb #4f295897
 _MIDDLE = """lowerback root 0 1 -.1 2 rx ry rz, upperback lowerback 0 1 0 2 rx ry rz, thorax upperback 0 1 0 2 rx ry rz,
@@ -178,14 +236,25 @@ def read_amc(
     "Read all frames of a trial; a damaged file is an error that names the line"
     lines = Path(path).read_text(errors="replace").splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip() and line.strip()[0] not in "#:"), len(lines))
-    if not any(line.strip().upper() == ":DEGREES" for line in lines[:start]):
-        fault(path, "expected a line :DEGREES before the first frame")
+    degrees = _amc_unit(path, lines[:start])
     layout = _layout(path, lines, start, skeleton)
     values = _columns("\n".join(lines[start:]).split(), layout)
     if values is None: _find_fault(path, lines, start, layout)
-    return torch.from_numpy(
-        np.stack([values[name, d] for name, dof in zip(skeleton.names, skeleton.dofs) for d in dof], -1)
-    )
+    most = max(float(np.abs(v).max()) for (_, d), v in values.items() if d[0] == "r")
+    if degrees != 1 and most > 4 * np.pi: fault(path, f"an angle is {most:.4g}, no radians; expected a line :DEGREES")
+    columns = [values[name, d] for name, dof in zip(skeleton.names, skeleton.dofs) for d in dof]
+    turns = [d[0] == "r" for dof in skeleton.dofs for d in dof]
+    return torch.from_numpy(np.stack(columns, -1) * np.where(turns, degrees, 1.0))
+
+def _amc_unit(path, lines):
+    "How many degrees the unit of a trial's angles has, by its heading"
+    said = [line.strip().upper() for line in lines if line.strip()[:1] == ":"]
+    for word in said:
+        if word not in (":FULLY-SPECIFIED", ":DEGREES", ":RADIANS"):
+            _unknown(path, "the keyword", word, [":FULLY-SPECIFIED", ":DEGREES", ":RADIANS"])
+    if (":DEGREES" in said) == (":RADIANS" in said):
+        fault(path, "expected a line :DEGREES or a line :RADIANS before the first frame")
+    return 1.0 if ":DEGREES" in said else 180 / np.pi
 
 # %% ../../nbs/13_cmu.ipynb #78ef59ba
 def _layout(path, lines, start, skeleton):
@@ -243,10 +312,6 @@ def _find_fault(path, lines, start, layout):
         frame += 1
     fault(path, f"{frame - first} frames that cannot be read")
 
-def _is_number(word):
-    try: return np.isfinite(float(word))
-    except ValueError: return False
-
 # %% ../../nbs/13_cmu.ipynb #c1a7dd0d
 def _rotation(degrees):
     "Rz Ry Rx of (..., 3) angles about x, y and z"
@@ -264,6 +329,13 @@ def bone_ends(
     return _ends_and_turns(skeleton, channels)[0]
 
 # %% ../../nbs/13_cmu.ipynb #7fd82e63
+def _root_rotation(values, dof, usual):
+    "The root's rotations in the order of its channels, each about an axis of the world"
+    names = [d for d in dof if d[0] == "r"]
+    if names == ["rx", "ry", "rz"]: return usual
+    first, second, third = (_turn(values[d], f"{d[1].upper()}rotation") for d in names)
+    return third @ second @ first
+
 def _ends_and_turns(skeleton, channels):
     "Where each bone ends, and its rotation (T, B, 3, 3) in the world"
     axes, ends, turns, at = _rotation(skeleton.axes), [], [], 0
@@ -271,6 +343,7 @@ def _ends_and_turns(skeleton, channels):
         values = dict(zip(dof, channels[:, at:at + len(dof)].unbind(-1))); at += len(dof)
         still = channels.new_zeros(len(channels))
         M = _rotation(torch.stack([values.get(d, still) for d in ("rx", "ry", "rz")], -1))
+        if parent < 0: M = _root_rotation(values, dof, M)
         turns.append(M if parent < 0 else turns[parent] @ axes[b] @ M @ axes[b].mT)
         ends.append(
             torch.stack([values[d] for d in ("tx", "ty", "tz")], -1)

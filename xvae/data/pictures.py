@@ -62,9 +62,9 @@ def _json(path):
 # %% ../../nbs/24_pictures.ipynb #e0825ff0
 RUN = "run OpenPose again with --write_json and --keypoint_scale 0, model BODY_25 or COCO"
 READ = {18: "COCO", 25: "BODY_25 or BODY_25B", 26: "Halpe's 26", 135: "BODY_135", 136: "Halpe's 136"} # joints: of whom
-NOT_READ = {14: "LSP", 15: "OpenPose's MPI", 16: "MPII", 17: "COCO's own order or Human3.6M's", 19: "OpenPose's BODY_19",
-            23: "OpenPose's BODY_23", 59: "OpenPose's BODY_59", 65: "OpenPose's BODY_65", 95: "OpenPose's BODY_95",
-            133: "COCO-WholeBody"} # experimental models, and orders that a file of this form does not tell apart
+NOT_READ = {14: "LSP", 15: "OpenPose's MPI", 16: "MPII", 17: "COCO's own order or Human3.6M's",
+            19: "OpenPose's BODY_19", 23: "OpenPose's BODY_23", 59: "OpenPose's BODY_59", 65: "OpenPose's BODY_65",
+            95: "OpenPose's BODY_95", 133: "COCO-WholeBody"} # experimental, or not told apart in this form
 
 # %% ../../nbs/24_pictures.ipynb #4caae9ba
 def openpose_people(
@@ -98,7 +98,8 @@ MIDDLE = 0.01 # of the person's extent: how far joint 8 of BODY_25 may lie from 
 LONGER = 1.25 # times as long are the limbs in the wrong order, at least
 
 _limbs = [(s + a, s + b) for s in "LR" for a, b in (("Shoulder", "Elbow"), ("Elbow", "Wrist"), ("Hip", "Knee"),
-    ("Knee", "Ankle"), ("Hip", "Shoulder"), ("Ankle", "Heel"), ("Ankle", "BigToe"), ("BigToe", "SmallToe"), ("Eye", "Ear"))]
+    ("Knee", "Ankle"), ("Hip", "Shoulder"), ("Ankle", "Heel"), ("Ankle", "BigToe"), ("BigToe", "SmallToe"),
+    ("Eye", "Ear"))]
 _limbs += [("Nose", "LEye"), ("Nose", "REye"), ("LShoulder", "RShoulder"), ("LHip", "RHip")]
 
 def limb_length(
@@ -131,7 +132,8 @@ def order_of(
     known = {18: FROM_COCO_18, 26: FROM_HALPE_26, 135: FROM_BODY_25B, 136: FROM_HALPE_26}
     if len(people[0]) in known: return known[len(people[0])]
     for some in (people, *map(openpose_people, others)):
-        told = Counter(filter(None, (order_of_25(p) for p in some if len(p) == 25 and (p[:, 2] > SEEN).sum() >= FEWEST)))
+        some = [p for p in some if len(p) == 25 and (p[:, 2] > SEEN).sum() >= FEWEST]
+        told = Counter(filter(None, map(order_of_25, some)))
         if told: return FROM_BODY_25 if told.most_common(1)[0][0] is BODY_25 else FROM_BODY_25B
     return None
 
