@@ -63,6 +63,7 @@ def mpjpe(
 # %% ../nbs/06_metrics.ipynb #c4af269d
 def _product(a, b):
     "The matrix product `a @ b` in the dtype of its arguments, whatever autocast and TF32 settings say"
+    if a.dtype == torch.float64: return a @ b # which nothing rounds
     return sum(a[..., k, None] * b[..., None, k, :] for k in range(a.shape[-1]))
 
 def _centred(x):
@@ -74,10 +75,24 @@ def _rotation(x, y):
     "The rotations R (N, 3, 3) that bring the centred `x` closest to `y`, and the inner products <x R, y> (N,)"
     h = _product(x.mT, y)
     finite = h.isfinite().all(-1).all(-1)[:, None, None]
-    u, s, vh = torch.linalg.svd(torch.where(finite, h, 0))
-    d = torch.linalg.det(_product(u, vh)).sign()
-    d = torch.stack([torch.ones_like(d), torch.ones_like(d), d], -1)
-    return torch.where(finite, _product(u * d[:, None], vh), torch.nan), (s * d).sum(-1)
+    h = torch.where(finite, h, 0)
+    (a, b, c), (d, e, f), (g, i, k) = (row.unbind(-1) for row in h.unbind(-2))
+    rows = [
+        [a + e + k, f - i, g - c, b - d],
+        [f - i, a - e - k, b + d, g + c],
+        [g - c, b + d, e - a - k, f + i],
+        [b - d, g + c, f + i, k - a - e]]
+    values, vectors = torch.linalg.eigh(torch.stack([torch.stack(row, -1) for row in rows], -2))
+    return torch.where(finite, _turn(vectors[..., -1]), torch.nan), values[..., -1]
+
+def _turn(q):
+    "Matrices (N, 3, 3) that rows of coordinates are multiplied by, from unit quaternions (N, 4), real part first"
+    w, x, y, z = q.unbind(-1)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)],
+        [2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)],
+        [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)]]
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
 # %% ../nbs/06_metrics.ipynb #abd4f475
 def procrustes_align(
@@ -85,13 +100,20 @@ def procrustes_align(
     target:Tensor, # (N, J, 3) true joints, mm
 )->Tensor: # (N, J, 3) mm, the predictions moved on their targets
     "Each prediction after the rotation, translation and scale, without reflection, that fit it best to its target"
-    pred, target = _pair(pred, target)
+    return _in_blocks(_aligned, *_pair(pred, target))
+
+def _in_blocks(function, pred, target, block=2048):
+    "On the CPU a few poses at a time, which stay in its cache"
+    if pred.device.type != "cpu" or len(pred) <= block: return function(pred, target)
+    return torch.cat([function(*its) for its in zip(pred.split(block), target.split(block))])
+
+def _aligned(pred, target):
     tiny = torch.finfo(pred.dtype).tiny
     x, centroid = _centred(pred), target.mean(-2, keepdim=True)
     x = x / x.abs().amax((-2, -1), keepdim=True).clamp(min=tiny)
     rotation, inner = _rotation(x, target - centroid)
     scale = inner / x.square().sum((-2, -1)).clamp(min=tiny)
-    return scale[:, None, None] * _product(x, rotation) + centroid
+    return _product(x, scale[:, None, None] * rotation) + centroid
 
 # %% ../nbs/06_metrics.ipynb #df4587d4
 def pa_mpjpe(
@@ -100,8 +122,8 @@ def pa_mpjpe(
     reduction:str="mean", # "none": a number for each pose
 )->Tensor: # mm; 0-d, or (N,)
     "Mean per-joint position error after `procrustes_align`"
-    pred, target = _pair(pred, target)
-    return _reduce(torch.linalg.vector_norm(procrustes_align(pred, target) - target, dim=-1).mean(-1), reduction)
+    errors = lambda pred, target: torch.linalg.vector_norm(_aligned(pred, target) - target, dim=-1).mean(-1)
+    return _reduce(_in_blocks(errors, *_pair(pred, target)), reduction)
 
 # %% ../nbs/06_metrics.ipynb #ea29e30b
 def n_mpjpe(
