@@ -1,12 +1,12 @@
 "OpenMoji and QMUL-Shoe-V2: what the notebooks don't show of damaged copies, hostile files, the cache and missing packages; mixtures"
-import os, pickle, random, shutil, subprocess, sys
+import os, pickle, random, re, shutil, subprocess, sys
 from importlib.metadata import PackageNotFoundError
 from io import BytesIO
 from pathlib import Path
 import numpy as np, pytest, torch
 from PIL import Image
 from xvae.data.openmoji import SUBSETS, TONES, codes_of, openmoji, spread
-from xvae.data.shoev2 import CANVAS, FORMS, Stage, check_shoev2, array_of, draw_strokes, ink_of, read_coordinates, release, shoev2, shrink, write_shoev2
+from xvae.data.shoev2 import CANVAS, FORMS, Stage, check_shoev2, array_of, draw_strokes, ink_of, photo_of, read_coordinates, release, shoev2, shrink, write_shoev2
 from xvae.data.fixtures import write_fixture
 from xvae.data.sketches import INK, mixture
 from xvae.tasks.sketch import SketchSettings, data_digest, load_data
@@ -188,6 +188,26 @@ def test_chairs(copy, form):
     for path in sorted(root.rglob("*"), reverse=True): path.rename(path.with_name(chair(path.name)))
     train, test = shoev2(root, 16, cache=False)
     assert test.names == (chair(TESTED),) and len(train) == 9 and len(train.sketches) == 32
+
+def lettered(name):
+    "The first two sketches of each photo called by a letter, and by a number with a letter"
+    for old, new in ("_1.", "_a."), ("_2.", "_2b."): name = name.replace(old, new)
+    return re.sub("_1$", "_a", re.sub("_2$", "_2b", name))
+
+@pytest.mark.parametrize("form", ["svg", "png", "cyclegan", "coordinates"])
+def test_letters_behind_the_number(copies, copy, form):
+    "The same photos and sketches, whatever the drawings of a photo are called"
+    root = copy(form)
+    if form == "coordinates": stored(root, lambda s: {lettered(k): v for k, v in s.items()})
+    for path in root.glob("*.txt"): path.write_text(lettered(path.read_text()))
+    for path in [p for p in root.rglob("*_*.*") if p.suffix in (".svg", ".png")]: path.rename(path.with_name(lettered(path.name)))
+    found, known = (shoev2(r, 16, cache=False) for r in (root, copies[form][0]))
+    for a, b in zip(found, known): assert torch.equal(a.photos, b.photos) and torch.equal(a.sketches, b.sketches) and torch.equal(a.photo, b.photo)
+    assert any(n.endswith("_2b") for n in release(root).sketches) and any(n.endswith("_a") for n in release(root).sketches)
+
+@pytest.mark.parametrize("name", ["1031000079", "1031000079_", "_1", "1031000079_left", "1031000079_1_", "1031000079_1.5"])
+def test_other_names_are_refused(name):
+    with pytest.raises(ValueError, match="expected the name of a sketch to be ID_n"): photo_of(name)
 
 @pytest.mark.parametrize("form", ["png", "coordinates"])
 def test_task(tmp_path, monkeypatch, form):
