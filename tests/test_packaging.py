@@ -75,9 +75,9 @@ def test_a_saved_model_in_another_process(tmp_path):
     assert python(code).strip() == here
 
 def test_wheel_imports(wheel, tmp_path):
-    "Installed elsewhere, it is what is imported, and it loads nothing that only the notebooks need"
+    "Installed elsewhere, it is what is imported, and it loads nothing that only notebooks need, nor torchvision, which takes as long as torch"
     check("pip", "install", "--no-deps", "--no-index", "--target", tmp_path, wheel)
-    shown = python("import sys, xvae; print(xvae.__file__, *{'matplotlib', 'pandas', 'IPython', 'papermill', 'nbdev'} & {*sys.modules})",
+    shown = python("import sys, xvae; print(xvae.__file__, *{'matplotlib', 'pandas', 'IPython', 'papermill', 'nbdev', 'torchvision'} & {*sys.modules})",
                    cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert shown.split() == [str(tmp_path/"xvae/__init__.py")]
 

@@ -8,9 +8,7 @@ __all__ = ['MADE_BY', 'ResNetEncoder', 'torchvision_resnet', 'slim_resnet', 'sli
 
 # %% ../nbs/01_networks.ipynb #2d917d10
 import torch
-import torchvision
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
 
 # %% ../nbs/01_networks.ipynb #903bf824
 class ResNetEncoder(nn.Module):
@@ -30,6 +28,7 @@ class ResNetEncoder(nn.Module):
 
 # %% ../nbs/01_networks.ipynb #eee3fff0
 def torchvision_resnet(name, in_channels):
+    import torchvision # here, as it takes as long to import as torch
     names = [n for n in torchvision.models.list_models(torchvision.models) if "resnet" in n]
     if name not in names:
         raise ValueError(f"encoder {name!r}: expected resnet10-W, as in resnet10-24, or one of {', '.join(names)}")
@@ -47,6 +46,7 @@ def slim_resnet(width, in_channels):
     return net
 
 def slim_block(c_in, c_out, stride):
+    from torchvision.models.resnet import BasicBlock
     shortcut = (
         nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)) if stride > 1 else None
     )
