@@ -164,9 +164,8 @@ def codes_view(
     poses:PoseSet, # pictures to choose from
 ): # ipywidgets box, which JupyterLab shows
     "`plot_between` with sliders for A, B and both ways"
-    from IPython.display import display
     from ipywidgets import FloatSlider, IntSlider, interactive
     person = lambda value, name: IntSlider(value, 0, len(poses) - 1, description=name, continuous_update=False)
     way = lambda value, name: FloatSlider(value=value, min=0, max=1, step=0.1, description=name, continuous_update=False)
-    show = lambda a, b, t, s: display(plot_between(model, poses[[a, b]], t, s))
-    return interactive(show, a=person(0, "picture A"), b=person(1, "picture B"), t=way(0.0, "z_t"), s=way(1.0, "z_s"))
+    show = lambda a, b, t, s: plot_between(model, poses[[a, b]], t, s)
+    return interactive(show, dict(auto_display=True), a=person(0, "picture A"), b=person(1, "picture B"), t=way(0.0, "z_t"), s=way(1.0, "z_s"))
