@@ -64,7 +64,7 @@ def test_no_file_is_read_twice(user, read):
     replaced(root/"deep/b.txt", "y"*10)
     (root/"deep/c.txt").unlink()
     look(root, cache)
-    assert read[3:] == ["b.txt"] and [os.path.basename(p) for p in json.loads((cache/CONTENTS).read_text())] == ["a.txt", "b.txt"]
+    assert read[3:] == ["b.txt"] and [os.path.basename(p) for p in json.loads((cache/CONTENTS).read_text())[1]] == ["a.txt", "b.txt"]
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": [1, 2', "\0"])
 def test_damaged_cache(user, read, text):
@@ -85,4 +85,4 @@ def test_many_at_once(user):
     running = [subprocess.Popen([sys.executable, "-c", ask.format(k)]) for k in range(2)]
     with ThreadPoolExecutor(3) as pool: list(pool.map(lambda k: contents(list(root.glob(f"{k}-*.bin")), cache), range(2, 6)))
     assert [p.wait() for p in running] == [0]*2
-    assert len(json.loads((cache/CONTENTS).read_text())) == 120 and not [p for p in cache.iterdir() if p.name.startswith(".")]
+    assert len(json.loads((cache/CONTENTS).read_text())[1]) == 120 and not [p for p in cache.iterdir() if p.name.startswith(".")]

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['FOUND', 'LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PAPER_SMOKE', 'SKETCH_PAPER_SMOKE',
-           'PRESETS', 'PARAMETERS', 'VERSION', 'WHOLE', 'HALVED', 'as_paper', 'preset_settings', 'step_counts', 'flops',
-           'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'is_ours', 'project_root',
-           'Job', 'job', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv', 'find_run',
-           'read_run', 'as_run', 'weights_of', 'keep_halved', 'load_model', 'do_run', 'once', 'checkpoint_of',
-           'trained', 'refuse_not_finite', 'train_and_test', 'run_name', 'computed']
+           'PRESETS', 'PARAMETERS', 'VERSION', 'AGAIN', 'WHOLE', 'HALVED', 'as_paper', 'preset_settings', 'step_counts',
+           'flops', 'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'is_ours',
+           'project_root', 'Job', 'job', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv',
+           'find_run', 'record', 'read_run', 'as_run', 'weights_of', 'keep_halved', 'load_model', 'do_run', 'once',
+           'checkpoint_of', 'trained', 'refuse_not_finite', 'train_and_test', 'run_name', 'computed', 'stored_numbers']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import ast, csv, json, math, platform, re, shutil, subprocess, sys, tempfile, time
@@ -21,7 +21,7 @@ import xvae
 from filelock import FileLock
 from torch.utils.flop_counter import FlopCounterMode
 from .io import (
-    cache_folder, can_write, load_tensors, save_tensors, short_digest, whole, writable, write_text)
+    cache_folder, can_write, fault, load_tensors, read_json, save_tensors, short_digest, whole, writable, write_text)
 from .data.rendered import one_thread_each
 from .task import settings_from, task_of, train_model
 from .tasks.pose import PoseSettings
@@ -367,18 +367,38 @@ def find_run(
     "The stored run of this id"
     path = Path(results) / "runs" / run.id / "run.json"
     if not path.exists(): return None
-    try:
-        stored = json.loads(path.read_text())
-        return replace(run, metrics=stored["metrics"], environment=stored["environment"])
-    except (ValueError, KeyError, TypeError) as e:
-        raise ValueError(f"{path}: not a stored run ({e}); delete its folder and it will be done again") from e
+    stored, its = record(path), json.loads(json.dumps(asdict(run)))
+    for k in ("method", "seed", "version"):
+        if stored[k] != its[k]: fault(path, f"not this run (its {k} is {stored[k]}), expected {its[k]}", AGAIN)
+    if other := [k for k, v in stored["settings"].items() if k in its["settings"] and its["settings"][k] != v]:
+        fault(path, f"not this run (its {other[0]} is another), expected {its['settings'][other[0]]}", AGAIN)
+    return replace(run, metrics=stored["metrics"], environment=stored["environment"])
+
+AGAIN = "delete its folder and it will be done again"
+
+def record(
+    path, # a run.json
+)->dict: # of a `Run`
+    "What is stored of a run, checked"
+    stored = read_json(path, AGAIN)
+    names = {f.name for f in fields(Run)}
+    if not (isinstance(stored, dict) and stored.keys() == names):
+        fault(path, f"not a stored run, expected {', '.join(sorted(names))}", AGAIN)
+    numbers = stored["metrics"].values() if isinstance(stored["metrics"], dict) else [None]
+    if not all(type(v) in (int, float) and math.isfinite(v) for v in numbers):
+        fault(path, "not a stored run (its metrics are no numbers), expected finite numbers", AGAIN)
+    for k, kind in dict(settings=dict, environment=dict, method=str, seed=int, version=int).items():
+        if type(stored[k]) is not kind:
+            fault(path, f"not a stored run (its {k} is {stored[k]!r:.80}), expected a {kind.__name__}", AGAIN)
+    return stored
 
 # %% ../nbs/50_experiments.ipynb #fc704182
 def read_run(
     path, # a run.json
 )->Run:
     "A stored run, whatever its version"
-    return as_run(json.loads(Path(path).read_text()))
+    try: return as_run(record(path))
+    except (TypeError, AttributeError) as e: fault(path, f"not a stored run ({e})", AGAIN)
 
 def as_run(
     record:dict, # of a `Run`, as JSON gives it back
@@ -499,4 +519,11 @@ def computed(
         save_tensors(tensors, made[1])
         write_text(numbers, json.dumps({k: round(v, 6) for k, v in made[0].items()}, indent=1) + "\n")
     once(run, lambda: numbers.exists() and tensors.exists(), compute)
-    return json.loads(numbers.read_text()), load_tensors(tensors)[0]
+    return stored_numbers(numbers), load_tensors(tensors)[0]
+
+def stored_numbers(path):
+    "Numbers by name, from JSON"
+    remedy = "delete it and it will be computed again"
+    found = read_json(path, remedy)
+    if isinstance(found, dict) and all(type(v) in (int, float) for v in found.values()): return found
+    fault(path, "not what was computed of a run, expected numbers by name", remedy)

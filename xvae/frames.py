@@ -8,8 +8,10 @@ __all__ = ['FAILED', 'table_runs', 'stored_like', 'last_loss', 'failed', 'sound'
 
 # %% ../nbs/53_frames.ipynb #a52b17af
 from dataclasses import replace
+import numpy as np
 import pandas as pd
-from .experiments import Job, find_run, read_run
+from .experiments import AGAIN, Job, find_run, read_run
+from .io import fault
 from .side_by_side import do_runs
 from .task import task_of
 
@@ -46,8 +48,12 @@ def last_loss(
     term:str="sup.y", # of the loss curves
 )->float: # nats
     "Mean of a term of the loss over the last tenth of training"
-    curve = pd.read_csv(j.results / "runs" / run_id / "curves.csv")[term]
-    return curve.tail(max(1, len(curve) // 10)).mean()
+    path = j.results / "runs" / run_id / "curves.csv"
+    try: curves = pd.read_csv(path, dtype=float)[["step", term]]
+    except (ValueError, KeyError, OverflowError) as e: fault(path, f"not whole loss curves ({e}), expected numbers", AGAIN)
+    if not (np.isfinite(curves).all(axis=None) and (curves.step.diff()[1:] > 0).all()):
+        fault(path, "not whole loss curves (a number is missing, or steps are), expected finite numbers", AGAIN)
+    return curves[term].tail(max(1, len(curves) // 10)).mean()
 
 FAILED = 1.5 # times the median of the arm
 

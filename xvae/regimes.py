@@ -9,12 +9,12 @@ __all__ = ['UNPAIRED', 'DETACHED', 'FAMILIES', 'FAMILY_NAMES', 'SAME', 'TIMES', 
            'swap_table', 'regimes_found', 'found', 'compared', 'large']
 
 # %% ../nbs/57_regimes.ipynb #4870476f
-import json
 from dataclasses import replace
 import pandas as pd
 from .experiments import Job, computed, project_root
 from .arms import Arm, VALIDATION
 from .frames import origin, table_runs
+from .io import read_json
 from .tasks.pose import PoseSettings
 from .tasks.pose_latents import load_strangers
 from .tasks.swaps import ideal_numbers, load_judge, swap_numbers
@@ -324,7 +324,7 @@ def regimes_found()->dict: # {arm: {part of the pairs: {setting: value}}}
     "What search_swaps.ipynb has written"
     path = project_root() / "results" / "regimes.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path, "run reproduce/search_swaps.ipynb again, which writes it")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: not there; run reproduce/search_swaps.ipynb, which writes it") from None
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DEEPEST', 'BARRED', 'PARSERS', 'SECONDS', 'MEMORY', 'packed', 'unpacked', 'cdf', 'mat_variable', 'short',
-           'mat_numbers', 'mat_structs', 'plain', 'leads_out', 'Drawing', 'svg', 'bounded', 'serve', 'apart']
+           'mat_numbers', 'mat_structs', 'plain', 'leads_out', 'Drawing', 'svg', 'bounded', 'serve', 'parsed']
 
 # %% ../../nbs/19_apart.ipynb #19a00003
 import atexit, json, os, signal, subprocess, sys, time, warnings
@@ -173,7 +173,7 @@ def _ended(status, seconds):
     if status == -getattr(signal, "SIGXCPU", 24): return f"its parser was stopped after {seconds} s, it seems to be endless"
     return f"its parser was ended by it ({signal.Signals(-status).name if status < 0 else f'exit status {status}'})"
 
-def apart(
+def parsed(
     parser:str, # one of PARSERS
     path, # the file
     **how, # more for the parser

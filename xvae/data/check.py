@@ -23,7 +23,8 @@ import torch
 from tqdm.auto import tqdm
 from . import amass, cmu, human36m, mocap, pictures, pose2d, shoev2
 from .human36m import FRAMES
-from .prepared import needs
+from .apart import parsed, unpacked
+from .prepared import needs, opened_video, stored
 from .skeletons import JOINTS, SUBJECTS, bone_lengths, subject_lengths
 
 # %% ../../nbs/26_check.ipynb #6203e134
@@ -304,9 +305,9 @@ def twins(
     what, expected = "joints 11 on 0, 16 and 24 on 13", "0 mm apart (unverified)"
     if not sequences: return Finding(what, expected, "no poses", None)
     path = human36m.file_of(root, sequences[0], sequences[0].cameras[0], human36m.MONO)
-    pose = np.asarray(needs("cdflib", "h36m").CDF(str(path)).varget("Pose"), float).reshape(-1, 32, 3)
-    apart = [np.linalg.norm(pose[:, a] - pose[:, b], axis=-1).max() for a, b in ((11, 0), (16, 13), (24, 13))]
-    return Finding(what, expected, "{:.2f}, {:.2f} and {:.2f} mm apart".format(*apart), None)
+    pose = unpacked(parsed("cdf", path)).reshape(-1, 32, 3)
+    off = [np.linalg.norm(pose[:, a] - pose[:, b], axis=-1).max() for a, b in ((11, 0), (16, 13), (24, 13))]
+    return Finding(what, expected, "{:.2f}, {:.2f} and {:.2f} mm apart".format(*off), None)
 
 # %% ../../nbs/26_check.ipynb #c49f265a
 @dataclass(frozen=True)
@@ -351,7 +352,7 @@ def frame_count(
     path, # an .mp4 file
 )->int: # as its header says
     "How many frames a video has"
-    with needs("av", "h36m").open(str(path)) as file: return file.streams.video[0].frames
+    with opened_video(path) as file: return file.streams.video[0].frames
 
 # %% ../../nbs/26_check.ipynb #8bf7cc88
 def mask_facts(
@@ -360,7 +361,7 @@ def mask_facts(
     "How masks are stored"
     if path is None: return -1, "none"
     with needs("h5py", "h36m").File(path) as f:
-        first = f[f["Masks"][0, 0]]
+        first = stored(f, stored(f, "Masks")[0, 0])
         values = " and ".join(map(str, np.unique(first[()])[:4]))
         return len(f["Masks"]), f"{first.dtype} of {values}{' with a third dimension' * (first.ndim == 3)}"
 

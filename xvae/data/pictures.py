@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-import json, re
+import re
 import numpy as np
 import torch
 from PIL import Image
@@ -26,8 +26,8 @@ from torchvision.models import segmentation
 from tqdm.auto import tqdm
 from .pose2d import UNKNOWN, box_around, check_inside, mask_path, read_mask, read_picture, to_ours, where_in
 from .pose2d import _short
-from .prepared import Footage, Shot, needs
-from ..io import fault, whole
+from .prepared import Footage, Shot, needs, opened_video
+from ..io import below, fault, read_json, whole
 
 # %% ../../nbs/24_pictures.ipynb #f67b9d6e
 COCO_18 = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "RHip", "RKnee", "RAnkle",
@@ -56,8 +56,7 @@ FEWEST = 4 # joints that make a person
 def _json(path):
     "What a JSON file holds"
     if not Path(path).is_file(): fault(path, "no such file, expected JSON", error=FileNotFoundError)
-    try: return json.loads(Path(path).read_text())
-    except ValueError as e: fault(path, f"not a whole JSON file ({_short(e)})")
+    return read_json(path)
 
 # %% ../../nbs/24_pictures.ipynb #e0825ff0
 RUN = "run OpenPose again with --write_json and --keypoint_scale 0, model BODY_25 or COCO"
@@ -83,7 +82,7 @@ def openpose_people(
         if not all(map(_number, numbers)): fault(path, "a joint is not a number, expected pixels", RUN)
     return [np.array(numbers, float).reshape(-1, 3) for numbers in people]
 
-def _number(v): return isinstance(v, (int, float)) and abs(v) < 1e6
+def _number(v): return type(v) in (int, float) and abs(v) < 1e6
 
 def _whose(content):
     "Which other program's output this looks like, if it is known"
@@ -203,7 +202,7 @@ def read_video(
     av, n = needs("av", "h36m"), 0
     if not Path(path).is_file(): fault(path, "no such file, expected a video", error=FileNotFoundError)
     try:
-        with av.open(str(path)) as video:
+        with opened_video(path) as video:
             if not video.streams.video: fault(path, "has no pictures, expected a video", "remove the file")
             for frame in video.decode(video=0):
                 yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
@@ -303,7 +302,7 @@ def _media(root):
 def _notes(root, kind):
     "JSON files of a kind by the name they are for"
     found = {}
-    for path in sorted(root.rglob("*.json")):
+    for path in (p for p in below(root) if p.suffix == ".json"):
         if not (match := re.fullmatch(rf"(.+)_{kind}\.json", path.name)): continue
         if match[1] in found: fault(path, f"is there twice, also as {found[match[1]]}", "remove one of them")
         found[match[1]] = path

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import json, re
 import numpy as np
 from PIL import Image, ImageOps
-from .apart import apart, unpacked
+from .apart import parsed, unpacked
 from .prepared import Footage, Shot, decoded, needs
 from ..io import fault, read_json
 from .skeletons import JOINTS
@@ -219,9 +219,9 @@ def _files(people, source):
 
 # %% ../../nbs/22_pose2d.ipynb #101b6ade
 def _mat(path, key, parser):
-    "One variable of a MATLAB file, in a form of `apart`"
+    "One variable of a MATLAB file, in a form of `parsed`"
     needs("scipy.io", "h36m")
-    try: return apart(parser, path, key=key)
+    try: return parsed(parser, path, key=key)
     except ValueError as e: fault(path, e, COPY)
 
 # %% ../../nbs/22_pose2d.ipynb #40e02027

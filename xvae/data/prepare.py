@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from .prepared import alone, prepare
-from ..io import content_digest, load_tensors, save_tensors
+from ..io import content_digest, fault, load_tensors, save_tensors
 
 # %% ../../nbs/27_prepare.ipynb #227aa133
 FOOTAGE = dict(human36m=("human36m", "footage"), lsp=("pose2d", "lsp"), lspet=("pose2d", "lspet"),
@@ -98,7 +98,10 @@ def load_poses(
     path = Path(path) / LIBRARY
     if not path.exists():
         raise FileNotFoundError(f"{path}: no library of poses; make it with python -m xvae.data.prepare")
-    return load_tensors(path)[0]["joints"]
+    joints = load_tensors(path)[0].get("joints", torch.zeros(0))
+    if joints.shape[1:] != (17, 3) or not len(joints) or not joints.isfinite().all():
+        fault(path, f"joints have shape {tuple(joints.shape)}, expected (n, 17, 3) finite numbers", "delete it and prepare again")
+    return joints
 
 # %% ../../nbs/27_prepare.ipynb #314d7d9a
 def parser()->ArgumentParser:

@@ -9,7 +9,7 @@ __all__ = ['tensor_fields', 'PoseSet', 'PoseData', 'random_fraction', 'save_set'
 from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
-from ..io import load_tensors, save_tensors
+from ..io import fault, load_tensors, save_tensors
 
 # %% ../../nbs/10_records.ipynb #882fe165
 @dataclass(frozen=True)
@@ -77,5 +77,9 @@ def load_set(
     kind:type=PoseSet, # what was written
 ): # a `kind`
     "Read a set from one file"
-    tensors, names = load_tensors(path)
-    return kind(**tensors, **{k: tuple(v) for k, v in names.items()})
+    (tensors, names), remedy = load_tensors(path), "delete it and it will be made again"
+    wrong = tensors.keys() ^ {f.name for f in fields(kind) if f.type is Tensor}
+    if wrong or kind is PoseSet and len(set(map(len, tensors.values()))) > 1:
+        fault(path, f"not a {kind.__name__} ({', '.join(sorted(wrong)) or 'as many rows of each'}), expected one", remedy)
+    try: return kind(**tensors, **{k: tuple(v) for k, v in names.items()})
+    except (TypeError, ValueError) as e: fault(path, f"not a {kind.__name__} ({e}), expected one", remedy)

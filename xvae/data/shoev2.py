@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
-from .apart import apart
+from .apart import parsed
 from .prepared import decoded, needs, stored
 from .records import save_set
 from ..io import cache_folder, content_digest, kept
@@ -111,7 +111,7 @@ def open_svg(
 )->Image.Image: # RGBA, transparent where nothing is drawn
     "A vector sketch as pixels"
     needs("resvg_py", "openmoji")
-    try: return Image.open(BytesIO(apart("svg", path, width=side, height=side, dpi=96)))
+    try: return Image.open(BytesIO(parsed("svg", path, width=side, height=side, dpi=96)))
     except (ValueError, OSError) as e: again(path, f"expected an SVG drawing ({e})", e)
 
 # %% ../../nbs/33_shoev2.ipynb #419f9676
