@@ -6,7 +6,7 @@
 __all__ = ['HERE', 'UNWRITABLE', 'ROOM', 'CHECKSUM', 'OLDER', 'LARGEST', 'DAMAGED', 'CONTENTS', 'nearest', 'can_write',
            'writable', 'left_behind', 'is_alive', 'remove', 'whole', 'write_text', 'checksum', 'save_tensors',
            'load_tensors', 'short_digest', 'fault', 'read_json', 'read_npz', 'cache_folder', 'part_digest', 'kept',
-           'contents', 'content_digest']
+           'contents', 'content_digest', 'below', 'aside']
 
 # %% ../nbs/08_io.ipynb #7a61c1a7
 from contextlib import contextmanager, suppress
@@ -275,3 +275,30 @@ def content_digest(
     "A digest of files: of what is in them and of their names below the folder"
     names = sorted((path.relative_to(root).as_posix(), content) for path, content in contents(paths, cache).items())
     return short_digest(names, 20)
+
+# %% ../nbs/08_io.ipynb #0810a002
+def below(
+    root, # a folder
+)->list: # of Path, sorted
+    "All files under a folder, linked folders included; what begins with a dot is left out"
+    entered, found = set(), []
+    for folder, names, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered: names[:] = []; continue
+        entered.add(real)
+        names[:] = sorted(name for name in names if name[0] != ".")
+        found += [Path(folder) / name for name in files if name[0] != "."]
+    return sorted(found)
+
+def aside(
+    root, # a folder
+    read, # the files under it that are read
+)->str: # for one "3 files: 2 .txt, the first README.txt; 1 .json, the first other.json"; "none"
+    "What is there and is not read"
+    known, kinds, n = set(map(os.path.realpath, read)), {}, 0
+    for path in below(root):
+        if os.path.realpath(path) in known: continue
+        kinds.setdefault(path.suffix.lower() or "without an ending", []).append(path); n += 1
+    said = [f"{len(paths):,} {kind}, the first {paths[0].relative_to(root).as_posix()}" for kind, paths in kinds.items()]
+    more = f" and {len(said) - 6} more kinds" if len(said) > 6 else ""
+    return f"{n:,} file{'s' * (n > 1)}: {', '.join(said[:6])}{more}" if n else "none"
