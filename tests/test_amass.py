@@ -65,8 +65,8 @@ def test_raw_library(tmp_path, form):
     "The same from CMU's own forms; a trial in both forms is read once"
     bones, motion = fixtures.cmu_bones(), fixtures.cmu_walk(240, 0)
     if form != "bvh":
-        (tmp_path/"01.asf").write_text(fixtures.asf_text(bones)); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion))
-    if form != "asf/amc": (tmp_path/"01_01.bvh").write_text(fixtures.bvh_text(bones, motion))
+        (tmp_path/"01.asf").write_text(fixtures.asf_text(bones), encoding="utf-8"); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion), encoding="utf-8")
+    if form != "asf/amc": (tmp_path/"01_01.bvh").write_text(fixtures.bvh_text(bones, motion), encoding="utf-8")
     (tmp_path/"._01_01.bvh").write_bytes(b"\0\5\26\7") # what macOS leaves in archives
     told = []
     poses = cmu.library(tmp_path, 50, report=told.append)
@@ -85,7 +85,7 @@ def test_lost_bones():
     for joint in cmu.LOST: text = re.sub(rf"(JOINT {joint}\s*{{\s*OFFSET) \S+ \S+ \S+", r"\1 0 0 0", text)
     text = re.sub(r"(JOINT [LR]Thumb\s*{\s*OFFSET) \S+ \S+ \S+", r"\1 0 0 0", text)
     (path := Path(os.environ["XVAE_CACHE"])/"01_01.bvh").parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     h, channels, fps = cmu.read_bvh(path)
     path.unlink()
     off = (cmu.bvh_joints(h, channels).numpy() - fixtures.cmu_truth(bones, motion)["joints"])
@@ -268,32 +268,32 @@ def raw(tmp_path):
     "A trial in each form, in folders of their own"
     bones, motion = fixtures.cmu_bones(), fixtures.cmu_walk(36, 1)
     for folder in "amc", "bvh": (tmp_path/folder).mkdir()
-    (tmp_path/"amc/01.asf").write_text(fixtures.asf_text(bones))
-    (tmp_path/"amc/01_01.amc").write_text(fixtures.amc_text(motion))
-    (tmp_path/"bvh/01_01.bvh").write_text(fixtures.bvh_text(bones, motion))
+    (tmp_path/"amc/01.asf").write_text(fixtures.asf_text(bones), encoding="utf-8")
+    (tmp_path/"amc/01_01.amc").write_text(fixtures.amc_text(motion), encoding="utf-8")
+    (tmp_path/"bvh/01_01.bvh").write_text(fixtures.bvh_text(bones, motion), encoding="utf-8")
     return tmp_path
 
 def change(old, new, count=-1):
     "Text exchanged, which must be there"
     def f(path):
-        assert re.search(old, text := path.read_text(), re.M)
-        path.write_text(re.sub(old, new, text, count=max(0, count), flags=re.M))
+        assert re.search(old, text := path.read_text(encoding="utf-8"), re.M)
+        path.write_text(re.sub(old, new, text, count=max(0, count), flags=re.M), encoding="utf-8")
     return f
 
 def scaled(key, factor):
     "All numbers of the lines that begin so, times a factor"
     def f(path):
-        lines = [line.split() for line in path.read_text().splitlines()]
-        path.write_text("\n".join(" ".join([w[0], *(f"{factor*float(v):.6f}" for v in w[1:])]) if re.fullmatch(key, w[0] if w else "") else " ".join(w) for w in lines))
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        path.write_text("\n".join(" ".join([w[0], *(f"{factor*float(v):.6f}" for v in w[1:])]) if re.fullmatch(key, w[0] if w else "") else " ".join(w) for w in lines), encoding="utf-8")
     return f
 
 def radians(path):
     "Everything after the frame numbers and the names, divided by 57.3"
-    lines = [line.split() for line in path.read_text().splitlines()]
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     number = lambda w: f"{np.radians(float(w)):.6f}"
     if path.suffix == ".amc": new = [[w[0], *map(number, w[1:])] if len(w) > 1 and w[0][0] != "#" else w for w in lines]
     else: new = [[*w[:3], *map(number, w[3:])] if len(w) > 90 else w for w in lines]
-    path.write_text("\n".join(map(" ".join, new)))
+    path.write_text("\n".join(map(" ".join, new)), encoding="utf-8")
 
 def binary(path): path.write_bytes(bytes(range(256))*40)
 
@@ -301,7 +301,7 @@ def binary(path): path.write_bytes(bytes(range(256))*40)
 
 def in_radians(path, heading=True):
     "Angles of a skeleton or of a trial in radians, and said to be"
-    lines = [line.split() for line in path.read_text().splitlines()]
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     rad = lambda numbers: [f"{np.radians(float(v)):.12g}" for v in numbers]
     def line(w):
         if w[:2] == ["angle", "deg"]: return ["angle", "rad"]
@@ -309,7 +309,7 @@ def in_radians(path, heading=True):
         if w[:1] == [":DEGREES"]: return [":RADIANS"]
         if path.suffix == ".asf" or len(w) < 2 or w[0][0] == "#": return w
         return [*w[:4], *rad(w[4:])] if w[0] == "root" else [w[0], *rad(w[1:])]
-    path.write_text("\n".join(" ".join(line(w)) for w in lines))
+    path.write_text("\n".join(" ".join(line(w)) for w in lines), encoding="utf-8")
 
 def joints_of(folder):
     (trial,) = cmu.clips(folder, fps=120)
@@ -327,12 +327,12 @@ def test_radians_give_the_same_joints(raw, which):
 def test_order_of_the_root(raw, order):
     "Channels in another order, and rotations of the world's axes one after the other in that order: against SciPy"
     from scipy.spatial.transform import Rotation
-    names, text = order.lower().split(), (raw/"amc/01_01.amc").read_text()
+    names, text = order.lower().split(), (raw/"amc/01_01.amc").read_text(encoding="utf-8")
     angles = np.linspace(1, 2, 36)[:, None] * [15, -20, 25] # about x, y, z
     place = np.array([line.split()[1:4] for line in text.splitlines() if line.startswith("root")], float)
     values = {**dict(zip(("tx", "ty", "tz"), place.T)), **dict(zip(("rx", "ry", "rz"), angles.T))}
     rows = iter(zip(*(values[n] for n in names)))
-    (raw/"amc/01_01.amc").write_text("\n".join(f"root {' '.join(map(str, next(rows)))}" if line.startswith("root") else line for line in text.splitlines()))
+    (raw/"amc/01_01.amc").write_text("\n".join(f"root {' '.join(map(str, next(rows)))}" if line.startswith("root") else line for line in text.splitlines()), encoding="utf-8")
     change("order .*", f"order {order}")(raw/"amc/01.asf")
     turned, known = joints_of(raw/"amc").double().numpy(), cmu_still(raw, place, text)
     R = Rotation.from_euler("".join(n[1] for n in names if n[0] == "r"), [[dict(zip("xyz", a))[n[1]] for n in names if n[0] == "r"] for a in angles], degrees=True).as_matrix()
@@ -345,8 +345,8 @@ def cmu_still(raw, place, text):
     folder = raw/"still"
     folder.mkdir()
     rows = iter(place)
-    (folder/"01_01.amc").write_text("\n".join(f"root {' '.join(map(str, next(rows)))} 0 0 0" if line.startswith("root") else line for line in text.splitlines()))
-    (folder/"01.asf").write_text(fixtures.asf_text(fixtures.cmu_bones()))
+    (folder/"01_01.amc").write_text("\n".join(f"root {' '.join(map(str, next(rows)))} 0 0 0" if line.startswith("root") else line for line in text.splitlines()), encoding="utf-8")
+    (folder/"01.asf").write_text(fixtures.asf_text(fixtures.cmu_bones()), encoding="utf-8")
     return joints_of(folder).double().numpy()
 
 def test_words_that_move_no_joint(raw):
@@ -428,7 +428,7 @@ def test_damaged_bvh(raw, damage, words):
 
 def test_odd_among_sound(raw):
     "One trial of another unit among sound ones is left out and counted"
-    (raw/"bvh/01_02.bvh").write_text((raw/"bvh/01_01.bvh").read_text())
+    (raw/"bvh/01_02.bvh").write_text((raw/"bvh/01_01.bvh").read_text(encoding="utf-8"), encoding="utf-8")
     scaled("OFFSET", 2.54)(raw/"bvh/01_01.bvh")
     told = []
     cmu.library(raw/"bvh", 5, report=told.append)
@@ -447,8 +447,8 @@ def test_broken_take(tmp_path, form, harm, words):
     "A jump and blank frames are found, named and cut out, in both forms and for both users; fast motion stays"
     bones, motion = fixtures.cmu_bones(), fixtures.cmu_walk(240, 0)
     harm(motion)
-    if form == "amc": (tmp_path/"01.asf").write_text(fixtures.asf_text(bones)); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion))
-    else: (tmp_path/"01_01.bvh").write_text(fixtures.bvh_text(bones, motion))
+    if form == "amc": (tmp_path/"01.asf").write_text(fixtures.asf_text(bones), encoding="utf-8"); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion), encoding="utf-8")
+    else: (tmp_path/"01_01.bvh").write_text(fixtures.bvh_text(bones, motion), encoding="utf-8")
     tally, told = cmu.Tally(), []
     (trial,) = cmu.read_trials(tmp_path, tally=tally)
     cmu.library(tmp_path, 50, report=told.append)
@@ -476,7 +476,7 @@ def test_nothing_but_blank(tmp_path):
     bones, motion = fixtures.cmu_bones(), fixtures.cmu_walk(24, 0)
     for name in motion: motion[name][:, 3 if name == "root" else 0:] = 0
     motion["root"][:, 3:] = 20
-    (tmp_path/"01.asf").write_text(fixtures.asf_text(bones)); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion))
+    (tmp_path/"01.asf").write_text(fixtures.asf_text(bones), encoding="utf-8"); (tmp_path/"01_01.amc").write_text(fixtures.amc_text(motion), encoding="utf-8")
     with pytest.raises(ValueError, match="01_01.amc: no angle above the hips in 24 frames, 0 of 24 frames kept; nothing else"): cmu.read_trials(tmp_path)
 
 def test_empty_folder(tmp_path):

@@ -89,7 +89,7 @@ DAMAGES = {
     "lsp: flags": ("lsp", flags), "lspet: flags": ("lspet", flags), "lsp: 13 joints": ("lsp", other_joints),
     "lsp: list cut off": ("lsp", lambda r: cut(first(r, "joints.mat"))), "lsp: picture cut off": ("lsp", lambda r: cut(first(r, "im0001.jpg"), 40)),
     "lsp: picture gone": ("lsp", lambda r: first(r, "im0003.jpg").unlink()),
-    "mpii: list cut off": ("mpii", lambda r: cut(first(r, "*.mat"))), "mpii: pictures gone": ("mpii", lambda r: shutil.rmtree(first(r, "images"))),
+    "mpii: list cut off": ("mpii", lambda r: cut(first(r, "*.mat"))), "mpii: some pictures gone": ("mpii", lambda r: first(r, "000000001.jpg").unlink()),
     "mpii: picture cut off": ("mpii", lambda r: cut(first(r, "000000001.jpg"), 40)),
     "amass: recording cut off": ("amass", lambda r: cut(first(r, "*_poses.npz"))), "amass: no model": ("amass", lambda r: shutil.rmtree(r/"body_models")),
     "amass: model cut off": ("amass", lambda r: cut(first(r, "model.npz"))), "amass: no recordings": ("amass", lambda r: shutil.rmtree(r/"CMU")),
@@ -130,6 +130,135 @@ def test_shifted_takes(tmp_path):
     (shifted,) = [f for f in check("human36m", tmp_path, part=True, every=8) if "SittingDown 1" in f.what]
     stored, _, _, moved, *_ = shifted.found.replace(",", "").split()
     assert float(moved) > 0.9 > float(stored)
+
+# A part of a dataset, forms side by side, links, files of other names
+
+def without_pictures(root): shutil.rmtree(next(p for p in root.rglob("images") if p.is_dir()))
+def without_videos(root): shutil.rmtree(root/"S1/Videos"); shutil.rmtree(root/"S9/Videos"); shutil.rmtree(root/"S11/Videos")
+
+@pytest.mark.parametrize("name, damage, what", [("lsp", without_pictures, "people whose picture is there"), ("lspet", without_pictures, "people whose picture is there"),
+                                                ("mpii", without_pictures, "people whose picture is there"), ("human36m", without_videos, "videos of these poses")])
+def test_labels_without_pictures(copy, name, damage, what):
+    "With --part the archive that is missing is noted, and without it differs; nothing is said of pictures that nobody looked at"
+    damage(root := copy(name))
+    found = {f.what: f for f in check(name, root, part=True, every=1)}
+    assert not different(found.values()), table(different(found.values()))
+    assert found[what].ok is None and found[what].found == "0"
+    looked = next(f for w, f in found.items() if w in ("pictures, all", "videos with masks, all"))
+    assert looked.found == "none is there to look at" and looked.ok is None
+    assert any(f.remedy for f in different(check(name, root, every=1)))
+
+@pytest.mark.parametrize("form", [f for f in FORMS if f != "hdf5"])
+def test_three_shoes(tmp_path, form):
+    "None of them is for the test, so its lists are empty"
+    write_fixture("shoev2", tmp_path, form=form, photos=3)
+    found = check("shoev2", tmp_path, part=True, every=1)
+    assert len(found) > 10 and not different(found), table(different(found))
+    assert different(check("shoev2", tmp_path, every=1))
+
+def test_three_shoes_of_ten(copy):
+    "The official lists with the pictures of three shoes; a shoe that is half there differs"
+    root = copy("shoev2")
+    kept = sorted(p.stem for p in (root/"ShoeV2_photo").iterdir())[:3]
+    for path in [*root.glob("ShoeV2_*/*")]:
+        if path.stem[:10] not in kept: path.unlink()
+    found = {f.what: f for f in check("shoev2", root, part=True, every=1)}
+    assert not different(found.values()) and found["listed photos of which something is there"].found == "3"
+    (root/f"ShoeV2_photo/{kept[0]}.png").unlink()
+    assert [f.what for f in different(check("shoev2", root, part=True, every=1))] == ["every listed photo is there"]
+
+def renamed_bone(root):
+    for path in [*root.rglob("*.asf"), *root.rglob("*.amc")]: path.write_text(path.read_text().replace("lhumerus", "lupperarm"))
+
+def lying(root):
+    "Everybody turned by a quarter about x in AMC"
+    for path in root.rglob("*.amc"):
+        lines = [line.split() for line in path.read_text().splitlines()]
+        path.write_text("\n".join(" ".join([*w[:4], str(float(w[4]) + 180), *w[5:]] if w[0] == "root" else w) for w in lines))
+
+def large(root):
+    for path in root.rglob("*.asf"): path.write_text(path.read_text().replace("length 0.45", "length 0.1"))
+
+@pytest.mark.parametrize("damage, what, says", [(renamed_bone, "recordings, all", "01_01.amc: the skeleton has no bone"),
+                                                (lying, "heads above the pelvis", "least in "), (large, "recordings with odd bodies", "01_01.amc: legs of ")])
+def test_rows_of_cmu_name_a_file(copy, damage, what, says):
+    damage(root := copy("cmu"))
+    (row,) = [f for f in check("cmu", root, part=True, every=1) if f.what == what]
+    assert says in row.found and ".amc" in row.found and row.ok is not True and (row.remedy or row.ok is None)
+
+def beside(root, name, to=None):
+    "Another form of Human3.6M in the same root"
+    shutil.copytree(name, root/(to or name.name))
+
+def test_archives_beside_lists(store, copy):
+    "Raw folders go before mmpose's list, and the table says so"
+    root = copy("human36m_mmpose")
+    beside(root, store/"human36m/S1")
+    found = {f.what: f for f in check("human36m", root, part=True, every=1)}
+    assert not different(found.values()) and "mmpose's lists, which are left aside" in found["forms"].found
+    assert found["S1 sequences"].found == "2" and "annotation_body3d" in found["files that are not read"].found
+
+FETCHED = {"MyPoseFeatures/D2_Positions": "Poses_D2_Positions", "MyPoseFeatures/D3_Positions_mono": "Poses_D3_Positions_mono",
+           "MyPoseFeatures/D3_Positions": "Poses_D3_Positions", "Videos": "Videos"} # anibali/h36m-fetch, extract_all.py
+
+@pytest.mark.parametrize("inner", ["", "extracted"])
+def test_as_h36m_fetch_unpacks(store, tmp_path, inner):
+    "Each archive in a folder of its name, in `extracted` or given as it; the same poses, pictures and boxes"
+    from xvae.data.human36m import footage, home
+    for subject in "S1", "S9", "S11":
+        for ours, theirs in FETCHED.items(): shutil.copytree(store/"human36m"/subject/ours, tmp_path/inner/subject/theirs)
+    found = {f.what: f for f in check("human36m", tmp_path, part=True, every=1)}
+    assert not different(found.values()) and found["pose files"].found == "24 looked at, all can" and found["videos of these poses"].found == "23"
+    a, b = footage(tmp_path, (1,)), footage(store/"human36m", (1,))
+    assert [f.name for f in a] == [f.name for f in b] and home(tmp_path) == tmp_path/inner
+    for x, y in zip(next(a[0].shots()).__dict__.items(), next(b[0].shots()).__dict__.items()):
+        if x[0] in ("image", "joints", "joints_2d"): assert np.array_equal(x[1], y[1])
+
+@pytest.mark.parametrize("there, says", [
+    ("extracted/S1/Poses_D3_Positions_mono_universal/Directions 1.54138969.cdf", "its skeleton is one for all subjects"),
+    ("processed/S1/Directions-1/annot.h5", "h36m-fetch's pictures"), ("archives/Videos_S1.tgz", "an archive: unpack it"),
+    ("data_3d_h36m.npz", "VideoPose3D's poses"), ("annotations/Human36M_subject1_data.json", "3DMPPE or Pose2Mesh"),
+])
+def test_forms_that_are_not_read_are_named(tmp_path, there, says):
+    "And nothing was looked at"
+    from xvae.data.human36m import footage
+    (tmp_path/there).parent.mkdir(parents=True, exist_ok=True); (tmp_path/there).write_text("")
+    found = {f.what: f for f in check("human36m", tmp_path, part=True)}
+    assert says in found["Human3.6M"].found and found["Human3.6M"].ok is False and found["pose files"].found == "none is there to look at"
+    with pytest.raises(FileNotFoundError, match="nothing of|no poses|no Human3.6M") as error: footage(tmp_path)
+    assert says in str(error.value)
+
+@pytest.mark.parametrize("name, folder", [("cmu", "subjects/01"), ("cmu", "data"), ("amass", "CMU/01"), ("amass", "body_models"), ("pictures", "json")])
+def test_linked_folders_are_read(copy, tmp_path, name, folder):
+    "The same as if they were there; a link to a folder above is not followed for ever"
+    root = copy(name)
+    if name == "pictures":
+        (root/"json").mkdir()
+        for path in root.glob("run_*.json"): path.rename(root/"json"/path.name)
+    before = [f for f in check(name, root, part=True, every=1)]
+    shutil.move(root/folder, tmp_path/"elsewhere"); (root/folder).symlink_to(tmp_path/"elsewhere")
+    (tmp_path/"elsewhere/above").symlink_to(root)
+    assert [(f.what, f.found) for f in check(name, root, part=True, every=1)] == [(f.what, f.found) for f in before]
+
+def test_files_of_other_names_are_counted_and_named(copy, tmp_path, capsys):
+    "By check and by prepare: JSON of another name, a picture of another kind, one in a folder of its own"
+    from xvae.data.prepare import main as prepare
+    root = copy("pictures")
+    (root/"alphapose-results.json").write_text("[]"); (root/"anna.heic").write_text(""); (root/"more").mkdir(); (root/"more/eva.jpg").write_text("")
+    (row,) = [f for f in check("pictures", root, part=True) if f.what == "files that are not read"]
+    assert row.ok is None and row.found.startswith("3 files: ") and all(n in row.found for n in ("alphapose-results.json", "anna.heic", "more/eva.jpg"))
+    assert prepare(["pictures", "--root", str(root), "--out", str(tmp_path/"out"), "--size", "32"]) == 0
+    assert f"; not read: {row.found}" in capsys.readouterr().out
+
+@pytest.mark.parametrize("name", ["human36m", "lsp", "amass", "cmu"])
+def test_prepare_names_what_it_leaves(copy, tmp_path, capsys, name):
+    from xvae.data.prepare import main as prepare
+    root = copy(name)
+    (root/"notes.odt").write_text("")
+    words = ["--poses", "20"] if name in ("amass", "cmu") else ["--size", "32"]
+    assert prepare([name, "--root", str(root), "--out", str(tmp_path/"out"), *words]) == 0
+    out = capsys.readouterr().out
+    assert "notes.odt" in out and ("nothing of S5, S6, S7, S8 is there" in out) == (name == "human36m")
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_layout_of_shoev2(tmp_path, capsys, form):

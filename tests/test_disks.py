@@ -57,7 +57,7 @@ def test_leftovers_go(tmp_path):
     j, (run, _) = smoke(tmp_path)
     dead = subprocess.Popen([sys.executable, "-c", ""]); dead.wait()
     left, other = (tmp_path/f"runs/.{run.id}.{HERE}-{process}" for process in (dead.pid, os.getppid()))
-    for folder in left, other: folder.mkdir(parents=True); (folder/"run.json").write_text("half of")
+    for folder in left, other: folder.mkdir(parents=True); (folder/"run.json").write_text("half of", encoding="utf-8")
     do_run(run, j)
     assert not left.exists() and other.exists()
 
@@ -91,7 +91,7 @@ def test_command_asked_to_stop(tmp_path):
 
 def handles_sigterm(pid):
     "Whether a process has a handler of its own"
-    caught = next(line for line in open(f"/proc/{pid}/status") if line.startswith("SigCgt"))
+    caught = next(line for line in open(f"/proc/{pid}/status", encoding="utf-8") if line.startswith("SigCgt"))
     return int(caught.split()[1], 16) >> signal.SIGTERM - 1 & 1
 
 # Numbers that are none
@@ -134,6 +134,6 @@ print(len(prepare("pictures", its, sys.argv[2], 64, 90, 2)))
 def test_script_without_a_guard(tmp_path, reader, code, words):
     "Workers of a script that calls `prepare` at once do not hang: readers of ours work, one of its own is told what is wanted"
     folder = write_fixture("pictures", tmp_path)
-    (tmp_path/"script.py").write_text(SCRIPT.format(reader=reader))
+    (tmp_path/"script.py").write_text(SCRIPT.format(reader=reader), encoding="utf-8")
     done = subprocess.run([sys.executable, tmp_path/"script.py", folder, tmp_path/"out"], capture_output=True, text=True, timeout=200)
     assert done.returncode == code and words in done.stderr, done.stderr

@@ -15,7 +15,7 @@ def test_command(tmp_path):
     done = run("estimate", PERSON, "--out", tmp_path/"poses")
     assert done.returncode == 0, done.stderr
     assert "has seen drawn people alone" in done.stdout
-    said = json.loads((tmp_path/"poses/poses.json").read_text())
+    said = json.loads((tmp_path/"poses/poses.json").read_text(encoding="utf-8"))
     rows = list(csv.DictReader((tmp_path/"poses/poses.csv").open()))
     assert len(said["people"]) == 1 and len(rows) == 17 and [r["joint"] for r in rows] == said["joints"]
     assert Image.open(tmp_path/"poses/person_pose.png").size[0] > 500
@@ -36,9 +36,9 @@ def test_folder_and_video(tmp_path):
 def test_one_picture_leaves_others_alone(tmp_path):
     "What is wrong with other files of a folder does not matter; what lies beside the picture counts"
     for name in "anna.png", "other.png": Image.open(PERSON).save(tmp_path/name)
-    (tmp_path/"other_bbox.json").write_text("nonsense")
+    (tmp_path/"other_bbox.json").write_text("nonsense", encoding="utf-8")
     (plain,) = estimate.estimate(tmp_path/"anna.png", finders=estimate.Helpers())
-    (tmp_path/"anna_bbox.json").write_text("[20, 10, 100, 100]")
+    (tmp_path/"anna_bbox.json").write_text("[20, 10, 100, 100]", encoding="utf-8")
     (boxed,) = estimate.estimate(tmp_path/"anna.png", finders=estimate.Helpers())
     assert plain.box[2] == 224 and boxed.box[2] == 100
     with pytest.raises(ValueError, match="other_bbox.json"): estimate.estimate(tmp_path/"other.png", finders=estimate.Helpers())

@@ -69,7 +69,7 @@ def test_notebook_on_own_motion(cmu, tmp_path):
     done = papermill(TABLE1, "-", motion="cmu", data_root=cmu, results_dir=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path/"cmu/table1.csv").open()))
-    assert {row["motion"] for row in rows} == {"cmu"} and "CMU" in (tmp_path/"cmu/table1.md").read_text()
+    assert {row["motion"] for row in rows} == {"cmu"} and "CMU" in (tmp_path/"cmu/table1.md").read_text(encoding="utf-8")
     assert {p.name for p in tmp_path.iterdir()} == {"cmu", "runs"}
 
 def test_changed_motion_is_read_again(cmu, tmp_path, monkeypatch):
@@ -90,12 +90,12 @@ def test_edited_motion_is_read_again(cmu, monkeypatch, tmp_path):
         s = job("smoke", motion="cmu", data_root=cmu).settings
         return s.data_digest, load_data(replace(s, n_pairs=8, n_wild=2, n_test=2, n_library=64), cmu).library
     before = seen()
-    (cmu/".DS_Store").write_text("of no reader"); (cmu/"readme.txt").write_text("of no reader")
+    (cmu/".DS_Store").write_text("of no reader", encoding="utf-8"); (cmu/"readme.txt").write_text("of no reader", encoding="utf-8")
     assert seen()[0] == before[0] and torch.equal(seen()[1], before[1])
     trial = cmu/"01_01.amc"
-    text = trial.read_text()
+    text = trial.read_text(encoding="utf-8")
     edited = re.sub(r"(?m)^(lfemur -?)\d", r"\g<1>9", text)
-    trial.write_text(edited)
+    trial.write_text(edited, encoding="utf-8")
     assert len(edited) == len(text) and seen()[0] != before[0] and not torch.equal(seen()[1], before[1])
 
 # Files of our own
@@ -105,9 +105,9 @@ def test_damaged_run(tmp_path, text):
     "A stored run that cannot be read is neither taken for a number nor for absent"
     run = first_run(tmp_path)
     path = tmp_path/"runs"/run.id/"run.json"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError) as error: first_run(tmp_path)
-    assert str(error.value).startswith(str(path)) and "delete its folder" in str(error.value) and path.read_text() == text
+    assert str(error.value).startswith(str(path)) and "delete its folder" in str(error.value) and path.read_text(encoding="utf-8") == text
     shutil.rmtree(path.parent)
     assert first_run(tmp_path).metrics == run.metrics
 

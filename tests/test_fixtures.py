@@ -161,7 +161,7 @@ def test_shoev2(out, form):
             assert boundary_f(data.sketches[data.photo == i] >= INK, true, 1).min() > 0.98
 
 def test_whole_or_not_at_all(tmp_path, monkeypatch):
-    def broken(folder): (folder/"half").write_text(""); raise RuntimeError("stop")
+    def broken(folder): (folder/"half").write_text("", encoding="utf-8"); raise RuntimeError("stop")
     monkeypatch.setitem(FIXTURES, "broken", broken)
     with pytest.raises(RuntimeError): write_fixture("broken", tmp_path)
     assert not list(tmp_path.iterdir())

@@ -48,5 +48,5 @@ def test_a_task_of_ones_own(tmp_path):
     done = papermill.execute_notebook(tmp_path/"own.ipynb", tmp_path/"done.ipynb", dict(results_dir=str(tmp_path/"results")), progress_bar=False, cwd=ROOT)
     said = "".join(o.text for o in done.cells[-1].outputs if o.get("name") == "stdout").split()
     assert said[:2] == ["9", "True"] and "reproduced" in " ".join(said)
-    stored = [json.loads(p.read_text()) for p in (tmp_path/"results/runs").glob("*/run.json")]
+    stored = [json.loads(p.read_text(encoding="utf-8")) for p in (tmp_path/"results/runs").glob("*/run.json")]
     assert len(stored) == 9 and {s["settings"]["data"] for s in stored} == {"shadows"}

@@ -16,7 +16,7 @@ def canonical(names): return {re.sub(r"[-_.]+", "-", name).lower() for name in n
 
 def imported(path):
     "The installed projects that a module imports from, at its top or within its functions"
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names]
     names += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
     outer = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"xvae"}
@@ -52,9 +52,9 @@ def test_wheel_holds_the_package_alone(wheel):
 def test_releases_are_pinned():
     "constraints.txt, which `make` installs by, names one release that fits for each package that the project asks for, on this Python"
     from packaging.requirements import Requirement
-    pins = [Requirement(line) for line in (ROOT/"constraints.txt").read_text().splitlines()]
+    pins = [Requirement(line) for line in (ROOT/"constraints.txt").read_text(encoding="utf-8").splitlines()]
     pinned = {next(iter(canonical([p.name]))): str(p.specifier).removeprefix("==") for p in pins if p.marker is None or p.marker.evaluate()}
-    about = tomllib.loads((ROOT/"pyproject.toml").read_text())["project"]
+    about = tomllib.loads((ROOT/"pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = [Requirement(r) for its in (about["dependencies"], *about["optional-dependencies"].values()) for r in its if not r.startswith("xvae")]
     assert [str(r) for r in asked if pinned.get(next(iter(canonical([r.name])))) not in r.specifier] == []
 
@@ -98,7 +98,7 @@ def test_readme_example_needs_the_wheel_alone(wheel, needs, tmp_path):
     check("pip", "install", "--no-deps", "--no-index", "--target", tmp_path, wheel)
     extras = set.union(*needs.values()) - needs["core"] - {"setuptools", "xvae"}
     missing = {package: None for package, projects in DISTRIBUTIONS.items() if canonical(projects) & extras}
-    example = next(block for block in re.findall(r"```python\n(.*?)```", (ROOT/"README.md").read_text(), re.DOTALL) if "CrossModalVAE" in block)
+    example = next(block for block in re.findall(r"```python\n(.*?)```", (ROOT/"README.md").read_text(encoding="utf-8"), re.DOTALL) if "CrossModalVAE" in block)
     said = python(f"import sys; sys.modules.update({missing})\n{example}", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"})
     ours, supervised = map(float, re.findall(r"(?:ours|supervised only) ([\d.]+)", said))
     assert ours < supervised

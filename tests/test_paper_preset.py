@@ -27,7 +27,7 @@ def test_every_setting_has_one_row(task):
 @tasks
 def test_the_table_shows_the_preset(task):
     "The committed notebook has a row for each setting, in a table, with the preset's own value"
-    cells = json.loads((ROOT/"nbs/61_paper_preset.ipynb").read_text())["cells"]
+    cells = json.loads((ROOT/"nbs/61_paper_preset.ipynb").read_text(encoding="utf-8"))["cells"]
     tables = ["".join(o["data"].get("text/markdown", "")) for c in cells for o in c.get("outputs", []) if "data" in o]
     tables = [[line.split(" | ") for line in t.splitlines()[2:]] for t in tables if t.startswith("| Setting |")]
     shown = tables[list(OURS).index(task)]
@@ -107,7 +107,7 @@ def test_from_data_to_table(name, root, results):
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((results/("shoev2" if name == "fig2" else "human36m")/f"{name}.csv").open()))
     assert {row["preset"] for row in rows} == {"paper_smoke"} and {row["method"] for row in rows} == METHODS[name]
-    stored = [json.loads((results/"runs"/i/"run.json").read_text()) for i in {row["run_id"] for row in rows}]
+    stored = [json.loads((results/"runs"/i/"run.json").read_text(encoding="utf-8")) for i in {row["run_id"] for row in rows}]
     assert {(s["settings"]["epochs"], s["settings"]["bf16"]) for s in stored} == {(SMOKES["sketch" if name == "fig2" else "pose"].epochs, True)}
     assert all(float(row["value"]) < float("inf") for row in rows)
 

@@ -45,7 +45,7 @@ def person(names=BODY_25, seed=0, confidence=0.9):
 def text(*people, key="pose_keypoints_2d"): return json.dumps(dict(version=1.3, people=[{key: p.ravel().tolist()} for p in people]))
 
 def write(path, content):
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     return path
 
 @pytest.mark.parametrize("names, where, lacks", [(BODY_25, FROM_BODY_25, ["Spine", "Head"]), (COCO_18, FROM_COCO_18, ["Pelvis", "Spine", "Head"])])
@@ -219,7 +219,7 @@ def test_video_with_keypoints(tmp_path):
     for i, people in {1: [person(COCO_18)], 2: [], 4: [person(seed=1)]}.items(): write(tmp_path/f"json/run_{i:012}_keypoints.json", text(*people))
     save(frame_mask(tmp_path/"run.mp4", 3), np.full((48, 64), 255, np.uint8))
     (film,) = footage(tmp_path)
-    found = list(pickle.loads(pickle.dumps(film)).shots())
+    found = list(pickle.loads(pickle.dumps(film)).shots()) # noqa: S301 its own, as between processes
     assert (film.name, film.take, len(film.files)) == ("run.mp4", 1, 5)
     assert found[0].box.tolist() == [31.5, 23.5, 64]
     assert np.array_equal(found[1].box, found[2].box) and np.array_equal(found[1].box, found[3].box) and found[4].box[2] != found[1].box[2]
@@ -282,7 +282,7 @@ def sound_alone(path):
     (lambda path: cut_off(path), "unreadable after 0 frames"),
     (lambda path: cut_off(path, 0.7), "unreadable after 0 frames"),
     (lambda path: path.write_bytes(b""), "unreadable after 0 frames"),
-    (lambda path: path.write_text("<html>not found</html>"), "unreadable after 0 frames"),
+    (lambda path: path.write_text("<html>not found</html>", encoding="utf-8"), "unreadable after 0 frames"),
     (lambda path: path.write_bytes(bytes(range(256)) * 40), "unreadable after 0 frames"),
     (sound_alone, "has no pictures"),
     (lambda path: (write_video(path, 40, movflags="faststart"), cut_off(path, 0.6)), "after "),
@@ -416,7 +416,7 @@ class Runs:
     (lambda path: path.unlink(), "no such file, expected deeplabv3_resnet101_coco"),
     (lambda path: cut_off(path), "not a whole file of weights"),
     (lambda path: path.write_bytes(b""), "not a whole file of weights"),
-    (lambda path: path.write_text("<html>not found</html>"), "not a whole file of weights"),
+    (lambda path: path.write_text("<html>not found</html>", encoding="utf-8"), "not a whole file of weights"),
     (lambda path: path.write_bytes(pickle.dumps(Runs(), protocol=2)), "not a whole file of weights"),
     (lambda path: torch.save(torch.ones(3), path), "holds a Tensor, expected parameters by name"),
     (lambda path: torch.save({}, path), "these are no weights of"),

@@ -138,7 +138,7 @@ def test_pieces_stream_and_travel(leeds):
     "A piece can be pickled, and opens a picture only when its turn comes"
     (piece,) = lsp(leeds)
     (leeds/"lsp_dataset/images/im0002.jpg").unlink()
-    piece = pickle.loads(pickle.dumps(piece)).shots()
+    piece = pickle.loads(pickle.dumps(piece)).shots() # noqa: S301 its own, as between processes
     assert next(piece).image.shape == (60, 70, 3)
     assert "im0002.jpg: no such file" in refused(lambda: next(piece))
 
@@ -180,7 +180,7 @@ def test_transparent_is_black(tmp_path):
     found = read_picture(tmp_path/"a.png")
     assert found[:, :30].max() == 0 and np.array_equal(found[:, 30:], NOISE[0, :, 30:])
 
-@pytest.mark.parametrize("damage", [lambda p: cut_off(p), lambda p: p.write_bytes(b""), lambda p: p.write_text("<html>"), lambda p: p.unlink(),
+@pytest.mark.parametrize("damage", [lambda p: cut_off(p), lambda p: p.write_bytes(b""), lambda p: p.write_text("<html>", encoding="utf-8"), lambda p: p.unlink(),
     lambda p: p.write_bytes(bytes(range(256)) * 9), lambda p: Image.fromarray(np.ones((4, 4), np.float32)).save(p, "TIFF")])
 def test_no_pictures(tmp_path, damage):
     save(path := tmp_path/"a.png", NOISE[0])
@@ -205,7 +205,7 @@ MAT, IMAGE = "lsp_dataset/joints.mat", "lsp_dataset/images/im0002.jpg"
     (lambda root: (root/MAT).unlink(), "", "no joints.mat here nor in"),
     (lambda root: cut_off(root/MAT), MAT, "not a whole MATLAB file"),
     (lambda root: (root/MAT).write_bytes(b""), MAT, "not a whole MATLAB file"),
-    (lambda root: (root/MAT).write_text("<html>not found</html>" * 20), MAT, "not a whole MATLAB file"),
+    (lambda root: (root/MAT).write_text("<html>not found</html>" * 20, encoding="utf-8"), MAT, "not a whole MATLAB file"),
     (lambda root: (root/MAT).write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(400)), MAT, "is a MATLAB 7.3 file"),
     (lambda root: savemat(root/MAT, dict(points=1)), MAT, "has no variable 'joints', only ['points']"),
     (lambda root: change(root/MAT, lambda j: j[:, :13]), MAT, "'joints' has shape (3, 13, 4), expected (3, 14, N)"),
@@ -379,7 +379,7 @@ def test_json_form(tmp_path, files):
     for i in range(2): save(tmp_path/f"images/{i:09}.jpg", NOISE[i])
     for k, file in enumerate(files):
         (tmp_path/file).parent.mkdir(exist_ok=True)
-        (tmp_path/file).write_text(json.dumps(entries if "trainval" in file else entries[k:k + 1]))
+        (tmp_path/file).write_text(json.dumps(entries if "trainval" in file else entries[k:k + 1]), encoding="utf-8")
     one, two = shots(mpii(tmp_path))
     same = partial(np.allclose, atol=1e-4)
     assert same(one.joints_2d[one.confidence > 0], to_ours(PEOPLE[0], FROM_MPII)[one.confidence > 0])
@@ -399,6 +399,6 @@ def test_json_form(tmp_path, files):
 def test_damaged_json(tmp_path, content, told):
     save(tmp_path/"images/000000000.jpg", NOISE[0])
     (tmp_path/"annot").mkdir()
-    (tmp_path/"annot/train.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    (tmp_path/"annot/train.json").write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     line = refused(lambda: shots(mpii(tmp_path)))
     assert line.startswith(str(tmp_path)) and told in line and "; " in line

@@ -234,7 +234,7 @@ def test_wrong_requests(tmp_path, source, how, says):
 
 def alive(pid):
     "Whether a process runs; one that ended and was not waited for does not"
-    try: return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    try: return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
     except OSError: return False
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
@@ -324,10 +324,10 @@ def test_command_for_poses(tmp_path, capsys):
     cut(out/"cmu/library.safetensors")
     assert go(50) == 0 and "damaged" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses)
     assert go(20) == 0 and "older" in capsys.readouterr().err and torch.equal(load_poses(out/"cmu"), poses[:20])
-    (root/".DS_Store").write_text("of no reader")
+    (root/".DS_Store").write_text("of no reader", encoding="utf-8")
     assert go(20) == 0 and "as they were" in capsys.readouterr().out
     trial = next(root.rglob("*.amc"))
-    trial.write_text(trial.read_text()[:-2] + ("1" if trial.read_text()[-2] != "1" else "2") + "\n") # the last digit
+    trial.write_text(trial.read_text(encoding="utf-8")[:-2] + ("1" if trial.read_text(encoding="utf-8")[-2] != "1" else "2") + "\n", encoding="utf-8") # the last digit
     assert go(20) == 0 and "older" in capsys.readouterr().err
 
 @pytest.mark.parametrize("name, root, says", [

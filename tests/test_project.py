@@ -15,7 +15,7 @@ tables = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 def files(folder, pattern):
     "Name and text of every file in `folder`"
-    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob(pattern) if ".ipynb_checkpoints" not in p.parts}
+    return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob(pattern) if ".ipynb_checkpoints" not in p.parts}
 
 def differences(a, b):
     "Names of the files that are not the same in both"
@@ -23,7 +23,7 @@ def differences(a, b):
 
 def outputs(path):
     "All that the cells of a notebook show, but for pixels, as text"
-    shown = [o for cell in json.loads(path.read_text())["cells"] for o in cell.get("outputs", [])]
+    shown = [o for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] for o in cell.get("outputs", [])]
     return "\n".join("".join(text) for o in shown for kind, text in {"text": o.get("text", ""), **o.get("data", {})}.items()
                      if not kind.startswith("image/") or "svg" in kind)
 
@@ -42,7 +42,7 @@ def test_imports_have_cells_of_their_own():
     def kinds(source):
         code = "\n".join("" if line.startswith(("%", "!")) else line for line in source.splitlines())
         return {isinstance(it, (ast.Import, ast.ImportFrom)) for it in ast.parse(code).body}
-    cells = [(path.name, "".join(c["source"])) for path in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")) for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    cells = [(path.name, "".join(c["source"])) for path in sorted((ROOT/"nbs").glob("[0-9]*.ipynb")) for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
     assert [(name, source) for name, source in cells if len(kinds(source)) == 2 and "nbdev_export" not in source] == []
 
 def test_package_is_in_step(tmp_path):
@@ -53,16 +53,16 @@ def test_package_is_in_step(tmp_path):
 
 def test_readme_is_in_step():
     "README.md is what nbs/index.ipynb renders to"
-    assert (ROOT/"README.md").read_text() == runpy.run_path(str(ROOT/"tools/readme.py"))["render"]()
+    assert (ROOT/"README.md").read_text(encoding="utf-8") == runpy.run_path(str(ROOT/"tools/readme.py"))["render"]()
 
 def test_readme_links_lead_somewhere():
-    links = re.findall(r'(?:\]\(|src=")(?![a-z]+:|#)([^)"#\s]+)', (ROOT/"README.md").read_text())
+    links = re.findall(r'(?:\]\(|src=")(?![a-z]+:|#)([^)"#\s]+)', (ROOT/"README.md").read_text(encoding="utf-8"))
     assert [link for link in links if not (ROOT/link).exists()] == []
 
 def test_pages_have_the_results():
     "Published numbers come from the stored files: all of Table 1 in the results, ours and two others in README.md"
-    rows = [line for line in (ROOT/"results/table1.md").read_text().splitlines() if line.startswith("|")]
-    page, readme = outputs(ROOT/"nbs/64_results.ipynb"), (ROOT/"README.md").read_text()
+    rows = [line for line in (ROOT/"results/table1.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    page, readme = outputs(ROOT/"nbs/64_results.ipynb"), (ROOT/"README.md").read_text(encoding="utf-8")
     ours = [row for row in rows if row.startswith(("| Ours", "| Supervised", "| Martinez et al., our")) and "the paper, on" not in row]
     ours = [row.rsplit("|", 2)[0] for row in ours] # README says where they were measured for all of them
     assert len(ours) == 6 and [row for row in ours if row not in readme] == [] == [row for row in rows if row not in page]
@@ -75,7 +75,7 @@ def test_lessons_run():
 @notebooks
 def test_outputs_are_fit_to_publish(path):
     "No path of somebody's machine, no time stamp, no warning, no error"
-    nb, shown = json.loads(path.read_text()), outputs(path)
+    nb, shown = json.loads(path.read_text(encoding="utf-8")), outputs(path)
     assert not any({"papermill", "execution"} & part["metadata"].keys() for part in (nb, *nb["cells"]))
     assert [o for c in nb["cells"] for o in c.get("outputs", []) if o["output_type"] == "error" or o.get("name") == "stderr"] == []
     assert re.findall(r"(?:(?<![\w.:/])/(?:home|root|tmp|work|Users|private|mnt|opt|usr|var)/|\b[A-Z]:\\).*|.*Warning:.*", shown) == []
@@ -84,15 +84,15 @@ def test_outputs_are_fit_to_publish(path):
 @tables
 def test_parameters(path):
     "Every notebook in reproduce/ has the same parameters, in one cell tagged for papermill"
-    tagged = [c for c in json.loads(path.read_text())["cells"] if "parameters" in c["metadata"].get("tags", [])]
+    tagged = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if "parameters" in c["metadata"].get("tags", [])]
     assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS
 
 def test_settings_are_what_the_search_found():
     "The tables of the laptop preset have what the rule finds in the committed searches, for every method and whatever the number of pairs"
     errors, swaps = (pd.read_csv(ROOT/f"results/{name}.csv") for name in ("search", "search_bounds"))
-    searched = json.loads((ROOT/"results/regimes.json").read_text())
+    searched = json.loads((ROOT/"results/regimes.json").read_text(encoding="utf-8"))
     found = regimes.settings_found(searched, regimes.one_setting(errors, swaps))
-    assert found == json.loads((ROOT/"results/found.json").read_text()) == json.loads((ROOT/"xvae/found.json").read_text())
+    assert found == json.loads((ROOT/"results/found.json").read_text(encoding="utf-8")) == json.loads((ROOT/"xvae/found.json").read_text(encoding="utf-8"))
     used = {m: Arm(m).run(job("laptop", device="cpu"), 0).settings for m in found}
     assert {"ours", "supervised_only", "martinez"} <= found.keys() and found == {m: {k: getattr(s, k) for k in found[m]} for m, s in used.items()}
     assert all(searched[arm]["0.1"] == searched[arm]["1.0"] for arm in ("paper", "supervised_only"))
@@ -104,8 +104,8 @@ def test_results_come_from_stored_runs():
     assert rows
     for row in rows:
         place = ROOT/"results/runs"/row["run_id"]
-        run = json.loads((place/"run.json").read_text())
-        known = [run["metrics"], *(json.loads(p.read_text()) for p in place.glob("*.json") if p.name != "run.json")]
+        run = json.loads((place/"run.json").read_text(encoding="utf-8"))
+        known = [run["metrics"], *(json.loads(p.read_text(encoding="utf-8")) for p in place.glob("*.json") if p.name != "run.json")]
         stored = {k: v for numbers in known for k, v in numbers.items()}
         if "metric" in row: assert float(row["value"]) in [round(numbers[row["metric"]], 4) for numbers in known if row["metric"] in numbers]
         else: assert all(float(row[k]) == pytest.approx(stored.get(f"{row.get('people')} {k}", stored.get(k))) for k in WIDE & row.keys() if row[k])
@@ -116,4 +116,4 @@ def test_results_come_from_stored_runs():
 def test_regimes_are_what_the_search_found():
     "The settings that swaps.ipynb takes are those that the rule finds in the committed search"
     frame, errors = (pd.read_csv(ROOT/f"results/{name}.csv") for name in ("search_swaps", "search_others"))
-    assert json.loads((ROOT/"results/regimes.json").read_text()) == regimes.best(frame) | regimes.lowest(errors)
+    assert json.loads((ROOT/"results/regimes.json").read_text(encoding="utf-8")) == regimes.best(frame) | regimes.lowest(errors)

@@ -35,7 +35,7 @@ def test_writes_results(ran):
     rows = list(csv.DictReader((results/f"{path.stem}.csv").open()))
     columns = OTHER_COLUMNS.get(path.stem, FIG2 if path.stem in ("fig2", "fig3") else COLUMNS)
     assert rows and set(columns) <= rows[0].keys() and {row.get("preset", "smoke") for row in rows} == {"smoke"}
-    assert (results/f"{path.stem}.md").read_text().count("|") > 10
+    assert (results/f"{path.stem}.md").read_text(encoding="utf-8").count("|") > 10
 
 def test_figures_are_for_print_and_web(ran):
     "Each PNG has its SVG; every notebook of a figure writes one"

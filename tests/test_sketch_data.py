@@ -27,7 +27,7 @@ def copy(copies, tmp_path):
     def of(form): return Path(shutil.copytree(copies[form][0], tmp_path/"ShoeV2_F"))
     return of
 
-def lines(path, change): path.write_text("".join(change(path.read_text().splitlines(True))))
+def lines(path, change): path.write_text("".join(change(path.read_text(encoding="utf-8").splitlines(True))), encoding="utf-8")
 
 def stored(root, change):
     "Change the coordinates that are stored"
@@ -52,7 +52,7 @@ def no_sketches(root): shutil.rmtree(root/"ShoeV2_sketch")
 def one_photo_lost(root): (root/f"ShoeV2_photo/{FIRST}.png").unlink()
 def one_sketch_lost(root): (root/f"ShoeV2_sketch/{FIRST}_2.png").unlink()
 def no_list(root): (root/"sketch_train.txt").unlink()
-def empty_list(root): (root/"photo_train.txt").write_text("\n\n")
+def empty_list(root): (root/"photo_train.txt").write_text("\n\n", encoding="utf-8")
 def binary_list(root): (root/"photo_train.txt").write_bytes(bytes(range(256)))
 def twice_in_list(root): lines(root/"photo_train.txt", lambda l: l + l[:1])
 def name_without_number(root): lines(root/"sketch_train.txt", lambda l: l + [f"{FIRST}.svg\n"])
@@ -61,12 +61,12 @@ def sketch_on_wrong_side(root): lines(root/"sketch_train.txt", lambda l: l + [f"
 def photo_without_sketch(root): lines(root/"sketch_train.txt", lambda l: [x for x in l if FIRST not in x])
 def cut_off_photo(root): (p := root/f"ShoeV2_photo/{FIRST}.png").write_bytes(p.read_bytes()[:600])
 def empty_sketch_file(root): (root/f"ShoeV2_sketch/{FIRST}_1.png").write_bytes(b"")
-def placeholder(root): (root/f"ShoeV2_sketch/{FIRST}_1.png").write_text("version https://git-lfs.github.com/spec/v1\nsize 9")
+def placeholder(root): (root/f"ShoeV2_sketch/{FIRST}_1.png").write_text("version https://git-lfs.github.com/spec/v1\nsize 9", encoding="utf-8")
 def blank_sketch(root): Image.new("L", (256, 256), 255).save(root/f"ShoeV2_sketch/{FIRST}_1.png")
 def half_black(root): Image.fromarray(np.tile(np.uint8([0, 255]), (256, 128))).save(root/f"ShoeV2_sketch/{FIRST}_1.png")
-def page_for_svg(root): (root/f"ShoeV2_sketch/{FIRST}_1.svg").write_text("<html>not found</html>")
+def page_for_svg(root): (root/f"ShoeV2_sketch/{FIRST}_1.svg").write_text("<html>not found</html>", encoding="utf-8")
 def cut_off_svg(root): (p := root/f"ShoeV2_sketch/{FIRST}_1.svg").write_bytes(p.read_bytes()[:200])
-def blank_svg(root): (root/f"ShoeV2_sketch/{FIRST}_1.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>')
+def blank_svg(root): (root/f"ShoeV2_sketch/{FIRST}_1.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>', encoding="utf-8")
 def no_test_folder(root): shutil.rmtree(root/"testA")
 def list_disagrees(root): lines(root/"sketch_test.txt", lambda l: l[1:])
 def shoe_in_both(root): [shutil.copy(p, root/f"train{p.parent.name[-1]}") for p in root.glob(f"test?/{TESTED}*")]
@@ -74,7 +74,7 @@ def shoe_in_both(root): [shutil.copy(p, root/f"train{p.parent.name[-1]}") for p 
 # Coordinates, HDF5
 
 def cut_off_strokes(root): (root/FILE).write_bytes((root/FILE).read_bytes()[:-300])
-def no_pickle(root): (root/FILE).write_text("<html>not found</html>")
+def no_pickle(root): (root/FILE).write_text("<html>not found</html>", encoding="utf-8")
 def command(root): (root/FILE).write_bytes(pickle.dumps({f"/train/{FIRST}_1": Command()}))
 def no_dictionary(root): (root/FILE).write_bytes(pickle.dumps([np.zeros((3, 3))]))
 def objects(root): (root/FILE).write_bytes(pickle.dumps({f"/train/{FIRST}_1": np.array([[None] * 3])}))
@@ -158,7 +158,7 @@ def test_odd_company(copy):
     "Files of the system, notes, other extensions and line ends, a folder further down, a folder further up"
     root = copy("png")
     (root/"ShoeV2_photo/.DS_Store").write_bytes(b"\0"); (root/"ShoeV2_sketch/._1031000079_1.png").write_bytes(b"\0")
-    (root/"ShoeV2_sketch/notes.txt").write_text("mine"); (root/"ShoeV2_sketch/template.png").write_bytes(b"")
+    (root/"ShoeV2_sketch/notes.txt").write_text("mine", encoding="utf-8"); (root/"ShoeV2_sketch/template.png").write_bytes(b"")
     (root/"photo_test.txt").write_bytes(b"\xef\xbb\xbf" + (root/"photo_test.txt").read_bytes().replace(b"\n", b"\r\n"))
     p = root/f"ShoeV2_photo/{FIRST}.png"; p.rename(p.with_suffix(".PNG"))
     data = shoev2(root.parent, 16, cache=False)
@@ -184,7 +184,7 @@ def test_chairs(copy, form):
     "Chair-V2 has other folders, and underscores and hyphens in its ids"
     root = copy(form)
     if form == "coordinates": stored(root, lambda s: {chair(k): v for k, v in s.items()})
-    for path in root.glob("*.txt"): path.write_text(chair(path.read_text()))
+    for path in root.glob("*.txt"): path.write_text(chair(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path in sorted(root.rglob("*"), reverse=True): path.rename(path.with_name(chair(path.name)))
     train, test = shoev2(root, 16, cache=False)
     assert test.names == (chair(TESTED),) and len(train) == 9 and len(train.sketches) == 32
@@ -199,7 +199,7 @@ def test_letters_behind_the_number(copies, copy, form):
     "The same photos and sketches, whatever the drawings of a photo are called"
     root = copy(form)
     if form == "coordinates": stored(root, lambda s: {lettered(k): v for k, v in s.items()})
-    for path in root.glob("*.txt"): path.write_text(lettered(path.read_text()))
+    for path in root.glob("*.txt"): path.write_text(lettered(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path in [p for p in root.rglob("*_*.*") if p.suffix in (".svg", ".png")]: path.rename(path.with_name(lettered(path.name)))
     found, known = (shoev2(r, 16, cache=False) for r in (root, copies[form][0]))
     for a, b in zip(found, known): assert torch.equal(a.photos, b.photos) and torch.equal(a.sketches, b.sketches) and torch.equal(a.photo, b.photo)
@@ -224,7 +224,7 @@ def test_digest(copy, tmp_path, monkeypatch, form):
     root, s = copy(form), SketchSettings(data="shoev2")
     digest = lambda: data_digest(s, root)
     before = digest()
-    for name in ".DS_Store", "README.txt", "Thumbs.db": (root/name).write_text("of no reader")
+    for name in ".DS_Store", "README.txt", "Thumbs.db": (root/name).write_text("of no reader", encoding="utf-8")
     photo = next(p for p in release(root).files if p.suffix == ".png")
     os.utime(photo, (1, 1))
     assert digest() == before

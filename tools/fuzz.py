@@ -134,7 +134,7 @@ def work(name, seed, first, last, folder):
     path, read = FORMS[name](Path(folder))
     data, right = path.read_bytes(), digest(read())
     if digest(read()) != right: raise SystemExit(f"{name}: read twice, with different contents")
-    said, sys.stdout = sys.stdout, open(os.devnull, "w") # what a library prints is no answer
+    said, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8") # what a library prints is no answer
     for i in range(first, last):
         path.write_bytes(damaged(data, np.random.default_rng([seed, i, *name.encode()])))
         faulthandler.dump_traceback_later(SECONDS, exit=True)

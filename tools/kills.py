@@ -16,7 +16,7 @@ def start(results, cache, log):
 
 def what(path):
     "The content of a file, less what says when and on what it was made"
-    if path.name == "run.json": return {k: v for k, v in json.loads(path.read_text()).items() if k != "environment"}
+    if path.name == "run.json": return {k: v for k, v in json.loads(path.read_text(encoding="utf-8")).items() if k != "environment"}
     return path.read_bytes()
 
 def found(results):
@@ -43,7 +43,7 @@ def main():
     p.add_argument("--seed", type=int, default=0)
     a = p.parse_args()
     dice, kills, differing, ends = random.Random(a.seed), 0, 0, 0
-    with tempfile.TemporaryDirectory() as folder, open(Path(tempfile.gettempdir())/"xvae_kills.txt", "w") as log:
+    with tempfile.TemporaryDirectory() as folder, open(Path(tempfile.gettempdir())/"xvae_kills.txt", "w", encoding="utf-8") as log:
         folder, began = Path(folder), time.time()
         if start(folder/"whole", folder/"cache", log).wait(): sys.exit(f"it failed undisturbed, see {log.name}")
         whole = found(folder/"whole")

@@ -52,4 +52,4 @@ def render(path=ROOT/"nbs/index.ipynb"):
     text, _ = exporter.from_notebook_node(nbformat.read(path, 4))
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
-if __name__ == "__main__": (ROOT/"README.md").write_text(render())
+if __name__ == "__main__": (ROOT/"README.md").write_text(render(), encoding="utf-8")

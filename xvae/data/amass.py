@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from .library import pose_library
 from .mocap import Tally, Trial, counted
-from ..io import fault
+from ..io import below, fault
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0
 BODY_JOINTS = (
@@ -145,7 +145,7 @@ def find_bodies(
 )->dict: # (kind, gender): path; kind is "smplh" or "smplx", gender "male", "female" or "neutral"
     "The body models under a folder"
     root, found = Path(root), {}
-    for path in sorted(p for p in root.rglob("*.npz") if "dmpls" not in p.parts and not p.name.startswith(".")):
+    for path in (p for p in below(root) if p.suffix == ".npz" and "dmpls" not in p.parts):
         name = (
             path.parent.name
             if path.name == "model.npz"
@@ -320,7 +320,7 @@ def recordings(
     )
     if not root.is_dir(): raise FileNotFoundError(f"{root}: no such folder; {layout}")
     under = root / "CMU" if (root / "CMU").is_dir() else root
-    found = [p for p in under.rglob("*.npz") if re.search("_(poses|stageii)$", p.stem) and not p.name.startswith(".")]
+    found = [p for p in below(under) if p.suffix == ".npz" and re.search("_(poses|stageii)$", p.stem)]
     found = sorted(found, key=lambda p: (_trial(p), p.stem, p))
     if not found:
         packed = next((f"; {p.name} is there: unpack it" for p in sorted(root.rglob("*.tar*"))), "")

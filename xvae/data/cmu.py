@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from .library import pose_library
 from .mocap import Tally, Trial, counted
-from ..io import fault
+from ..io import below, fault
 
 # %% ../../nbs/13_cmu.ipynb #d70a0c51
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _sections(path):
             f"{path}: no such file; expected the skeleton (.asf) of this subject beside its trials (.amc)"
         )
     sections, now = {}, None
-    for line in path.read_text(errors="replace").splitlines():
+    for line in path.read_text(errors="replace", encoding="utf-8").splitlines():
         words = line.partition("#")[0].translate(_SPACES).split()
         if not words: continue
         name = words[0][1:].lower() if words[0][0] == ":" else None
@@ -187,9 +187,9 @@ def write_example(
     folder.mkdir(parents=True, exist_ok=True)
     layout = [("root", 6)] + [(name, len(dof)) for name, *_, dof in bones if dof]
     for number, trial in enumerate(trials):
-        (folder / f"{trial.split('_')[0]}.asf").write_text(_asf_text(bones), newline="\r\n")
+        (folder / f"{trial.split('_')[0]}.asf").write_text(_asf_text(bones), newline="\r\n", encoding="utf-8")
         angles = _example_angles(frames, sum(n for _, n in layout), seed + number)
-        (folder / f"{trial}.amc").write_text(_amc_text(angles, layout), newline="\r\n")
+        (folder / f"{trial}.amc").write_text(_amc_text(angles, layout), newline="\r\n", encoding="utf-8")
 
 # %% ../../nbs/13_cmu.ipynb #26c76a6e
 def _asf_text(bones):
@@ -234,7 +234,7 @@ def read_amc(
     skeleton:Skeleton, # its subject's
 )->Tensor: # (T, skeleton.channels) float64, in the skeleton's order: degrees, the root's position in the file's unit
     "Read all frames of a trial; a damaged file is an error that names the line"
-    lines = Path(path).read_text(errors="replace").splitlines()
+    lines = Path(path).read_text(errors="replace", encoding="utf-8").splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip() and line.strip()[0] not in "#:"), len(lines))
     degrees = _amc_unit(path, lines[:start])
     layout = _layout(path, lines, start, skeleton)
@@ -444,7 +444,7 @@ def read_bvh(
     path, # a .bvh file of the CMU conversion
 )->tuple: # Hierarchy; (T, C) float64 channels without the T-pose: degrees, and the file's unit; frames a second
     "Read all frames of a trial but the T-pose before them; a damaged file is an error that says where"
-    tree, motion, rest = Path(path).read_text(errors="replace").partition("MOTION")
+    tree, motion, rest = Path(path).read_text(errors="replace", encoding="utf-8").partition("MOTION")
     if not motion: fault(path, "has no line MOTION, expected HIERARCHY and then MOTION")
     try: h = _check_channels(_hierarchy(tree.split()))
     except (ValueError, IndexError, StopIteration, TypeError) as e:
@@ -608,7 +608,7 @@ def motion_files(
         "expected CMU trials, such as subjects/01/01.asf with subjects/01/01_01.amc, or 001/01_01.bvh",
     )
     if not root.is_dir(): raise FileNotFoundError(f"{root}: no such folder; {layout}")
-    found = [p for p in root.rglob("*") if p.suffix.lower() in (".amc", ".bvh") and not p.name.startswith(".")]
+    found = [p for p in below(root) if p.suffix.lower() in (".amc", ".bvh")]
     found = sorted(found, key=lambda p: (p.stem, p.suffix.lower(), p))
     if not found: raise FileNotFoundError(f"{root}: holds no .amc or .bvh file; {layout}")
     twice = [p for before, p in zip(found, found[1:]) if p.stem == before.stem]

@@ -602,7 +602,7 @@ def human36m_mmpose(
 
 def _write_cameras(path, subjects):
     "R from camera to world, T in metres"
-    import pickle
+    import pickle # noqa: TID251 to write one, as mmpose does; no reader of ours opens it
     table = {}
     for s in subjects:
         for c, number in enumerate(CAMERAS):
@@ -672,7 +672,7 @@ def lsp(
     points, rows = leeds(folder, n, 2, 4)
     hidden = np.random.default_rng(2).permutation(14 * n).reshape(n, 14) < round(0.07 * 14 * n)
     savemat(folder/"joints.mat", dict(joints=np.concatenate([points + 1, hidden[..., None]], -1).transpose(2, 1, 0)))
-    (folder/"README.txt").write_text("Pictures of rendered people in the format of Leeds Sports Pose")
+    (folder/"README.txt").write_text("Pictures of rendered people in the format of Leeds Sports Pose", encoding="utf-8")
     return {name: row | dict(hidden=h) for (name, row), h in zip(rows.items(), hidden)}
 
 # %% ../../nbs/25_fixtures.ipynb #a803c786
@@ -1173,7 +1173,7 @@ def cmu(
             }
         for path, text in files.items():
             (folder/path).parent.mkdir(parents=True, exist_ok=True)
-            (folder/path).write_text(text, newline="\r\n")
+            (folder/path).write_text(text, newline="\r\n", encoding="utf-8")
         rows[name] = cmu_truth(bones, motion)
     return rows
 
@@ -1234,7 +1234,7 @@ def pictures(
     for name, (picture, persons) in cases.items():
         Image.fromarray(picture).save(folder/name, **({"quality": 95} if name.endswith("jpg") else {}))
         if persons is not None:
-            (folder / f"{Path(name).stem}_keypoints.json").write_text(openpose(persons, name == "clara.png"))
+            (folder / f"{Path(name).stem}_keypoints.json").write_text(openpose(persons, name == "clara.png"), encoding="utf-8")
         rows[name] = dict(picture=picture) | _people(persons or [])
     (folder/"masks").mkdir()
     Image.fromarray(255 * masks[0].astype(np.uint8)).save(folder/"masks/anna.png")
@@ -1257,7 +1257,7 @@ def _film(folder, frames, seen):
     write_video(folder/"run.mp4", (enlarge(shown_blocks(v, i), *v.size) for i in range(frames)), v.size, fps=25)
     for i in range(frames):
         people = [] if i == 4 else [seen(v.points[i, USED])]
-        (folder/f"run_{i:012}_keypoints.json").write_text(openpose(people))
+        (folder/f"run_{i:012}_keypoints.json").write_text(openpose(people), encoding="utf-8")
         if i < 3: Image.fromarray(255 * enlarge(mask_blocks(v, i), *v.size)).save(folder/f"masks/run_{i:012}.png")
         rows[f"run {i}"] = dict(cells=cells(shown_blocks(v, i), 5), mask=cells(mask_blocks(v, i), 5)) | _people(people)
     return rows

@@ -312,9 +312,13 @@ def raw_subjects(
 OTHERS = { # what people have that is not read: what to do
     "S*/*/D3_Positions_mono_universal": "its skeleton is one for all subjects: fetch Poses_D3_Positions_mono",
     "S*/Poses_D3_Positions_mono_universal": "its skeleton is one for all subjects: fetch Poses_D3_Positions_mono",
-    "processed/S*": "h36m-fetch's pictures: give its folder extracted", "S*/*/annot.h5": "h36m-fetch's pictures: give its folder extracted",
-    "*.tgz": "an archive: unpack it", "archives/*.tgz": "an archive: unpack it", "data_3d_h36m*.npz": "VideoPose3D's poses without pictures",
-    "annotations/Human36M_subject*": "the lists of 3DMPPE or Pose2Mesh", "s_*_act_*": "the pictures of Integral",
+    "processed/S*": "h36m-fetch's pictures: give its folder extracted",
+    "S*/*/annot.h5": "h36m-fetch's pictures: give its folder extracted",
+    "*.tgz": "an archive: unpack it",
+    "archives/*.tgz": "an archive: unpack it",
+    "data_3d_h36m*.npz": "VideoPose3D's poses without pictures",
+    "annotations/Human36M_subject*": "the lists of 3DMPPE or Pose2Mesh",
+    "s_*_act_*": "the pictures of Integral",
     "S*/MyPoses": "Martinez' older form"}
 
 def not_read(
@@ -324,7 +328,9 @@ def not_read(
     found = {pattern: sorted(Path(root).glob(pattern)) for pattern in OTHERS}
     return ", ".join(
         f"{paths[0].relative_to(root).as_posix()}{f' and {len(paths) - 1} more' * (len(paths) > 1)} ({OTHERS[pattern]})"
-        for pattern, paths in found.items() if paths)
+        for pattern, paths in found.items()
+        if paths
+    )
 
 @dataclass(frozen=True)
 class Sequence:

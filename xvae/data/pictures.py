@@ -382,7 +382,7 @@ def _state(path):
         state = (
             load_file(path)
             if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
+            else torch.load(path, map_location="cpu", weights_only=True) # noqa: TID251 published so; tensors alone
         )
     except Exception as e:
         fault(path, f"not a whole file of weights ({_short(e)})", FETCH)

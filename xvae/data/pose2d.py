@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-import json, re
+import json, re, warnings
 import numpy as np
 from PIL import Image, ImageOps
 from .apart import parsed, unpacked
@@ -269,9 +269,10 @@ def _in(folder, pattern):
     return {p.name: p for p in sorted(folder.iterdir()) if re.fullmatch(pattern, p.name)} if folder.is_dir() else {}
 
 # %% ../../nbs/22_pose2d.ipynb #794b5e2b
-def _numbered(folder, columns, n):
-    "The pictures of these columns, by the number in their names"
+def _numbered(folder, columns, n, unseen):
+    "The pictures of these columns, by the number in their names; where none is there, as they should be called"
     found = {int(p.stem[2:]): p for p in _in(folder, r"im\d+\.(jpg|png)").values()}
+    if unseen and not found: return [folder / f"im{k + 1:0{4 if n <= 2000 else 5}}.jpg" for k in columns]
     if extra := [k for k in found if not 1 <= k <= n]:
         fault(found[extra[0]], f"has no labels, expected numbers 1 to {n} as joints.mat has {n} people", SAME)
     if missing := [k + 1 for k in columns if k + 1 not in found]:
@@ -294,6 +295,7 @@ def lsp(
     root, # the folder that holds lsp_dataset_original or lsp_dataset (the first that is there), or one of these
     part:str="train", # "train": pictures 1 to 1000; "test": the rest; "all"
     hidden:float=0.0, # confidence of joints that are hidden by something
+    unseen:bool=False, # the labels will do, where not one picture is there
 )->list: # of Footage
     "Leeds Sports Pose"
     if part not in PARTS: raise ValueError(f"part is {part!r}: expected one of {', '.join(PARTS)}")
@@ -303,7 +305,7 @@ def lsp(
     columns = range(len(points))[PARTS[part]]
     if not columns:
         fault(file, f"has {len(points)} people and none in part '{part}', expected 2000", "copy the released file")
-    pictures = _numbered(folder / "images", columns, len(points))
+    pictures = _numbered(folder / "images", columns, len(points), unseen)
     weight = np.where(behind, hidden, 1.0)
     return in_pieces(
         [label(p, points[i], known[i], weight[i], FROM_LSP, file) for i, p in zip(columns, pictures)], file
@@ -316,16 +318,20 @@ LEAST = 7 # labelled joints of the 14 that a person needs
 def lspet(
     root, # the folder that holds lspet_dataset or hr-lspet (the first that is there), or one of these
     least:int=LEAST, # labelled joints that a person needs
+    unseen:bool=False, # the labels will do, where not one picture is there
 )->list: # of Footage
     "Leeds Sports Pose Extended; all of it is for training"
     folder = _lsp_folder(root, "lspet_dataset", "hr-lspet")
     file = folder / "joints.mat"
     points, known, behind = lsp_joints(file)
     n = len(points)
-    pictures = _numbered(folder / "images", range(n), n) if (folder / "images").is_dir() else _sorted_all(folder, n)
+    bare = unseen and not _in(folder, r".*\.(jpg|png)")
+    by_number = bare or (folder / "images").is_dir()
+    pictures = _numbered(folder / "images", range(n), n, unseen) if by_number else _sorted_all(folder, n)
     rows = [i for i in range(n) if known[i].sum() >= least]
     if not rows:
         fault(file, f"nobody has {least} labelled joints, expected some 10,000 people", "copy the released file")
+    _tell_few(file, n - len(rows), n, least)
     return in_pieces([label(pictures[i], points[i], known[i], 1.0 - behind[i], FROM_LSP, file) for i in rows], file)
 
 # %% ../../nbs/22_pose2d.ipynb #59036d18
@@ -432,15 +438,19 @@ def mpii(
     single:bool=True, # of the .mat file: only people who stand apart from others
     least:int=LEAST, # labelled joints that a person needs, of the 14 that other sets have too
     hidden:float=1.0, # of the .mat file: confidence of joints that are hidden by something
+    unseen:bool=False, # the labels will do, where not one picture is there
 )->list: # of Footage
     "MPII Human Pose: the training pictures, whose joints are public"
     files, images = _mpii_files(root)
+    if unseen and images is None: images = Path(root) / "mpii_human_pose_v1/images"
     if not files or images is None:
         fault(root, f"no {'pictures' if files else 'annotations'} here, expected mpii_human_pose_v1/images and {MAT}",
                "unpack both archives here", FileNotFoundError)
-    rows = [row for file in files for row in _mpii_rows(file, single, hidden) if row[2][_COMMON].sum() >= least]
+    everybody = [row for file in files for row in _mpii_rows(file, single, hidden)]
+    rows = [row for row in everybody if row[2][_COMMON].sum() >= least]
     if not rows: fault(files[0], f"nobody has {least} labelled joints, expected thousands of people", COPY)
-    names = _present(images, {name for name, *_ in rows})
+    _tell_few(files[0], len(everybody) - len(rows), len(everybody), least)
+    names = _present(images, {name for name, *_ in rows}, unseen)
     people = [
         label(images / name, *row, FROM_MPII, files[0])
         for name, *row in sorted(rows, key=lambda row: row[0])
@@ -461,9 +471,14 @@ def _mpii_rows(file, single, hidden):
     return [(name, points, known, np.where(behind, hidden, 1.0)) for name, points, known, behind in rows]
 
 # %% ../../nbs/22_pose2d.ipynb #3a1b682a
-def _present(images, names):
+def _tell_few(file, few, n, least):
+    "Say how many people are left out"
+    if few: warnings.warn(f"{file}: {few:,} of {n:,} people have fewer than {least} labelled joints and are left out")
+
+def _present(images, names, unseen):
     "The names whose pictures are there; only three may be absent"
-    there = {p.name for p in images.iterdir()}
+    there = {p.name for p in images.iterdir()} if images.is_dir() else set()
+    if unseen and not there & set(names): return set(names)
     if missing := sorted(set(names) - there - set(NOT_RELEASED)):
         fault(
             images,

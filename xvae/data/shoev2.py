@@ -10,15 +10,15 @@ __all__ = ['PICTURES', 'STAGE', 'NUMBERS', 'CANVAS', 'FORMS', 'PLACES', 'SIDES',
            'write_photo', 'write_svg', 'write_png', 'write_lists', 'write_coordinates', 'write_hdf5', 'write_files',
            'write_shoev2', 'Release', 'files_in', 'folder_in', 'in_order', 'original', 'cyclegan', 'coordinates',
            'read_h5', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share', 'read_sketch', 'read_side',
-           'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'check_shoev2']
+           'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'without_absent', 'listed_files', 'check_shoev2']
 
 # %% ../../nbs/33_shoev2.ipynb #3c654ad6
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-import pickle, re
+import pickle, pickletools, re # noqa: TID251 for strokes that are published in no other form, see `Stage`
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from .apart import parsed
 from .prepared import decoded, needs, stored
 from .records import save_set
-from ..io import cache_folder, content_digest, kept
+from ..io import aside, cache_folder, content_digest, kept
 from .sketches import INK, SketchSet, SketchSplit, load_sketches
 
 # %% ../../nbs/33_shoev2.ipynb #a4236f93
@@ -61,13 +61,14 @@ def again(file, why, error=None):
 
 def read_list(
     path:Path, # one of the four .txt files
+    part:bool=False, # it may be empty
 )->list: # names
     "The names in a list"
     if not path.exists(): again(path, "not there, expected the list that comes with the dataset")
     try: names = [bare(line) for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as e: again(path, "expected a text file with a name in each line", e)
     twice = [name for name, times in Counter(names).items() if times > 1]
-    if not names: again(path, "empty, expected a name in each line")
+    if not names and not part: again(path, "empty, expected a name in each line")
     if twice: again(path, f"expected each name once, found {twice[0]} more often")
     return names
 
@@ -162,7 +163,7 @@ STAGE = {("numpy", "ndarray"): Noted, ("numpy", "dtype"): NotedType, ("_codecs",
 for core in ("numpy.core", "numpy._core"):
     STAGE |= {(f"{core}.multiarray", "_reconstruct"): NotedArray, (f"{core}.numeric", "_frombuffer"): NotedBuffer}
 
-class Stage(pickle.Unpickler):
+class Stage(pickle.Unpickler): # noqa: S301 which can find no class but these
     "Reads arrays out of a pickle without running any of it"
     def find_class(self, module, name):
         if (module, name) in STAGE: return STAGE[module, name]
@@ -194,7 +195,10 @@ def read_coordinates(
 )->dict: # "/train/ID_n" or "/test/ID_n": (P, 3) float64, x, y in [0, 256] px, 1 at the last point of a stroke
     "The strokes of all sketches, out of a pickle that is not run"
     try:
-        with open(path, "rb") as file: found = Stage(file, encoding="latin1").load()
+        data = Path(path).read_bytes()
+        if any(op.name.endswith("PUT") and arg > len(data) for op, arg, _ in pickletools.genops(data)):
+            raise ValueError("it asks for more room than it needs")
+        found = Stage(BytesIO(data), encoding="latin1").load()
         strokes = {str(key): array_of(value).astype(np.float64) for key, value in found.items()}
     except Exception as e: again(path, f"expected a dictionary of stroke arrays ({e})", e)
     for key, points in strokes.items(): _check_strokes(path, key, points)
@@ -275,7 +279,8 @@ def write_svg(path, strokes):
     "Strokes as paths on a canvas of 800 x 800"
     paths = "".join(f'<path d="M{" L".join(f"{x:g},{y:g}" for x, y in s * 3.125)}"/>' for s in strokes)
     group = f'<g fill="none" stroke="#000" stroke-width="9.375">{paths}</g>'
-    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="800" height="800">{group}</svg>')
+    text = f'<svg xmlns="http://www.w3.org/2000/svg" width="800" height="800">{group}</svg>'
+    path.write_text(text, encoding="utf-8")
 
 def write_png(path, strokes, form):
     "Strokes as pixels"
@@ -287,8 +292,8 @@ def write_png(path, strokes, form):
 def write_lists(folder, names):
     "The four lists; they say .svg whatever the files are"
     for side, sketches in names.items():
-        (folder/f"sketch_{side}.txt").write_text("".join(f"{n}.svg\n" for n in sketches))
-        (folder/f"photo_{side}.txt").write_text("".join(f"{i}.png\n" for i in dict.fromkeys(n[:10] for n in sketches)))
+        (folder/f"sketch_{side}.txt").write_text("".join(f"{n}.svg\n" for n in sketches), encoding="utf-8")
+        (folder/f"photo_{side}.txt").write_text("".join(f"{i}.png\n" for i in dict.fromkeys(n[:10] for n in sketches)), encoding="utf-8")
 
 def write_coordinates(folder, names, strokes):
     "All sketches in one pickle"
@@ -382,13 +387,14 @@ SIDES = ("train", "test")
 
 def original(
     root:Path, # holds ShoeV2_photo
+    part:bool=False, # a list may be empty
 )->Release:
     "The first release: two folders and four lists"
     photos, sketch = files_in(folder_in(root, "*_photo")), folder_in(root, "*_sketch", "*_sketch_png")
     sketches = files_in(sketch, *(d for d in root.glob("*_sketch_png") if d.is_dir()))
     lists = {}
     for side in SIDES:
-        ids, names = (read_list(root/f"{kind}_{side}.txt") for kind in ("photo", "sketch"))
+        ids, names = (read_list(root/f"{kind}_{side}.txt", part) for kind in ("photo", "sketch"))
         lists[side] = tuple(ids), in_order(names, root/f"sketch_{side}.txt")
     files = (
         *photos.values(),
@@ -400,21 +406,25 @@ def original(
 # %% ../../nbs/33_shoev2.ipynb #f55d5164
 def cyclegan(
     root:Path, # holds trainA
+    part:bool=False, # the two folders of a side may be missing
 )->Release:
     "Four folders: A for sketches, B for photos"
     photos, sketches, lists = {}, {}, {}
     for side in SIDES:
-        b, a = (files_in(folder_in(root, side + part)) for part in "BA")
+        none = part and not any((root/f"{side}{kind}").is_dir() for kind in "AB")
+        b, a = ({}, {}) if none else (files_in(folder_in(root, side + kind)) for kind in "BA")
         lists[side] = tuple(b), in_order(a, root/f"{side}A")
         photos, sketches = photos | b, sketches | a
-        for path, part, names in ((root/f"photo_{side}.txt", "B", b), (root/f"sketch_{side}.txt", "A", a)):
-            if path.exists() and set(read_list(path)) != set(names): again(path, f"expected the names in {side}{part}")
+        for path, kind, names in ((root/f"photo_{side}.txt", "B", b), (root/f"sketch_{side}.txt", "A", a)):
+            if path.exists() and set(read_list(path, part)) != set(names):
+                again(path, f"expected the names in {side}{kind}")
     files = (*photos.values(), *sketches.values())
     return Release("cyclegan", root, photos, {n: partial(read_ink, p) for n, p in sketches.items()}, lists, files)
 
 # %% ../../nbs/33_shoev2.ipynb #35976c69
 def coordinates(
     root:Path, # holds ShoeV2_Coordinate
+    part:bool=False, # makes no difference
 )->Release:
     "The second release: photos, and strokes in one file"
     file = sorted(root.glob("*_Coordinate"))[0]
@@ -442,11 +452,13 @@ def h5_ink(path, row): return ink_of(Image.fromarray(read_h5(path, "png_data", r
 # %% ../../nbs/33_shoev2.ipynb #25fa4d19
 def hdf5(
     root:Path, # holds train_svg_sim_spa_png.h5
+    part:bool=False, # the file of a side may be missing
 )->Release:
     "The pictures of deep_p2s: photos, and sketches in two files"
     photos, sketches, lists, files = files_in(folder_in(root, "photos", "photo")), {}, {}, []
     for side in SIDES:
         file = next(iter(sorted(root.glob(f"{side}*png.h5"))), None)
+        if not file and part: lists[side] = (), (); continue
         if not file:
             raise FileNotFoundError(f"{root}: expected a file {side}_svg_sim_spa_png.h5 in it; copy or unpack it again")
         ids, nth = [bare(i.decode()) for i in read_h5(file, "image_base_name").reshape(-1)], Counter()
@@ -468,6 +480,7 @@ LAYOUTS = dict(
 
 def release(
     root, # folder of the dataset, or one that holds it
+    part:bool=False, # a part of the dataset is fine: one side may be empty
 )->Release:
     "The copy in a folder, in whichever layout it is"
     if root is None: raise ValueError("data_root is missing: expected the folder with your copy of QMUL-Shoe-V2")
@@ -476,7 +489,7 @@ def release(
     readers = dict(original=original, cyclegan=cyclegan, coordinates=coordinates, hdf5=hdf5)
     for folder in (root, *sorted(d for d in root.iterdir() if d.is_dir())):
         for layout, signs in LAYOUTS.items():
-            if any(any(folder.glob(sign)) for sign in signs): return readers[layout](folder)
+            if any(any(folder.glob(sign)) for sign in signs): return readers[layout](folder, part)
     raise FileNotFoundError(
         f"{root}: expected ShoeV2_photo and ShoeV2_sketch, or trainA and trainB, or ShoeV2_Coordinate and"
         " photo, or train_svg_sim_spa_png.h5 and photos in it; copy or unpack QMUL-Shoe-V2 there"
@@ -578,9 +591,11 @@ def counts(
     for kind, (name, expected) in enumerate(COUNTS.items()):
         found = len(getattr(copy, name)), *(len(copy.lists[side][kind]) for side in SIDES)
         for of, e, f in zip(("", " to train on", " to test on"), expected, found):
-            rows.append((name + of, f"{e:,}", f"{f:,}", None if part and 0 < f < e else e == f, UNPACK))
+            fewer = part and f < e and (f > 0 or of) # one of the two sides may be empty
+            rows.append((name + of, f"{e:,}", f"{f:,}", None if fewer else e == f, UNPACK))
     least = min(Counter(photo_of(n) for side in SIDES for n in copy.lists[side][1]).values(), default=0)
-    return rows + [("sketches of a photo", "3 or more", f"{least} or more", least >= 3, UNPACK)]
+    few = None if part else False
+    return rows + [("sketches of a photo", "3 or more", f"{least} or more", least >= 3 or few, UNPACK)]
 
 # %% ../../nbs/33_shoev2.ipynb #3d88f523
 def opened(
@@ -607,8 +622,36 @@ def listed(
     part:bool=False, # a part of the dataset is fine
 )->list: # rows, as of `counts`
     "What a copy should be by its numbers and names, and what it is"
+    whole, rows = copy, [("layout", ", ".join(LAYOUTS), copy.layout, True, ""), *counts(copy, part)]
+    if part:
+        copy = without_absent(copy)
+        there, n = (sum(len(c.lists[side][0]) for side in SIDES) for c in (copy, whole))
+        gap = True if there == n else None
+        rows.append(("listed photos of which something is there", f"{n:,}", f"{there:,}", gap, UNPACK))
     names = [(what, "all", f"not {bad}" if bad else "all", not bad, UNPACK) for what, bad in problems(copy).items()]
-    return [("layout", ", ".join(LAYOUTS), copy.layout, True, ""), *counts(copy, part), *names]
+    rest = aside(copy.root, listed_files(whole))
+    unread = ("files that are not read", "none, or nothing of use", rest, True if rest == "none" else None, UNPACK)
+    return [*rows, *names, unread]
+
+def without_absent(
+    copy:Release,
+)->Release: # with shorter lists
+    "A copy without the listed photos of which neither photo nor sketch is there"
+    there = set(copy.photos) | {photo_of(n) for n in copy.sketches if _is_name(n)}
+    lists = {side: (tuple(i for i in ids if i in there), tuple(n for n in names if photo_of(n) in there))
+             for side, (ids, names) in copy.lists.items()}
+    return replace(copy, lists=lists)
+
+def _is_name(sketch):
+    try: return bool(photo_of(sketch))
+    except ValueError: return False
+
+def listed_files(
+    copy:Release,
+)->list: # of Path
+    "The files of a copy that its lists name, the lists, and what holds many sketches"
+    known = {name for side in SIDES for kind in copy.lists[side] for name in kind}
+    return [f for f in copy.files if f.suffix.lower() not in PICTURES or bare(f.name) in known]
 
 def check_shoev2(
     root, # folder of the dataset, or one that holds it
@@ -616,5 +659,5 @@ def check_shoev2(
     every:int=40, # open every which photo and sketch
 )->list: # rows (what, expected, found, whether that is so (None = only noted), what to do if not)
     "What a copy should be, and what it is"
-    copy = release(root)
+    copy = release(root, part)
     return [*listed(copy, part), *opened(copy, every)]
