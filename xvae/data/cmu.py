@@ -135,7 +135,9 @@ def read_asf(
             for child in words[1:]
         }
         s = _skeleton(bones, parent, root_dof, 25.4 / float(unit["length"]))
-    except (KeyError, ValueError, IndexError, TypeError) as e:
+        if not ((s.offsets * s.scale).abs() < 1e6).all() or not s.axes.isfinite().all():
+            raise ValueError("a bone of more than a kilometre, or an axis that is no number")
+    except (KeyError, ValueError, IndexError, TypeError, ArithmeticError) as e:
         fault(path, f"not a whole skeleton, {type(e).__name__} {e}")
     for name, block in bones.items(): _check_bone(path, name, block)
     return replace(s, axes=s.axes * degrees)
@@ -147,6 +149,7 @@ def _skeleton(bones, parent, root_dof, scale):
         for bone in (child, p):
             if bone != "root" and bone not in bones:
                 raise ValueError(f"bone '{bone}' is in :hierarchy but not in :bonedata")
+    if "root" in parent: raise ValueError("in :hierarchy the root hangs from a bone")
     names = ["root"]
     for name in names: names += [child for child, p in parent.items() if p == name]
     def numbers(name, key): return [float(v) for v in bones[name][key][:3]]

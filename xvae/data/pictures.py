@@ -7,8 +7,8 @@ __all__ = ['COCO_18', 'FEET', 'BODY_25', 'COCO_17', 'BODY_25B', 'HALPE_26', 'FRO
            'FROM_HALPE_26', 'VERSION', 'MARGIN', 'SEEN', 'FEWEST', 'RUN', 'READ', 'NOT_READ', 'MIDDLE', 'LONGER',
            'SHARED', 'STEP', 'PICTURES', 'VIDEOS', 'PERSON', 'DEEPLABS', 'FETCH', 'openpose_people', 'limb_length',
            'order_of_25', 'order_of', 'read_openpose', 'hull', 'nearness', 'box_from', 'corners', 'read_box',
-           'read_video', 'shot_of', 'picture_shots', 'frame_mask', 'video_shots', 'footage', 'single', 'deeplab',
-           'foreground', 'write_masks', 'save_mask']
+           'read_video', 'shot_of', 'picture_shots', 'frame_mask', 'video_shots', 'footage', 'single', 'check_name',
+           'deeplab', 'foreground', 'write_masks', 'save_mask']
 
 # %% ../../nbs/24_pictures.ipynb #b9b284d7
 from collections import Counter
@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from .pose2d import UNKNOWN, box_around, check_inside, mask_path, read_mask, read_picture, to_ours, where_in
 from .pose2d import _short
 from .prepared import Footage, Shot, needs, opened_video
-from ..io import below, fault, read_json, whole
+from ..io import below, contents, fault, read_json, whole
 
 # %% ../../nbs/24_pictures.ipynb #f67b9d6e
 COCO_18 = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "RHip", "RKnee", "RAnkle",
@@ -374,6 +374,14 @@ FETCH = (
 )
 
 # %% ../../nbs/24_pictures.ipynb #d404c724
+def check_name(
+    path:Path, # a file of weights
+)->None:
+    "Names of published weights end with the first digits of a digest of the file, which must be its own"
+    said = re.search("-([0-9a-f]{8})[.]pth$", path.name)
+    if said and not (found := contents([path], cache=False)[path]).startswith(said[1]):
+        fault(path, f"its contents have the digest {found[:8]}, expected {said[1]} as its name says", FETCH)
+
 def _state(path):
     "Parameters by name"
     published = " or ".join(file for _, file in DEEPLABS.values())
@@ -386,6 +394,7 @@ def _state(path):
         )
     except Exception as e:
         fault(path, f"not a whole file of weights ({_short(e)})", FETCH)
+    check_name(path)
     if not isinstance(state, dict): fault(path, f"holds a {type(state).__name__}, expected parameters by name", FETCH)
     return state
 
