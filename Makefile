@@ -9,6 +9,8 @@ export XVAE_JOBS := $(JOBS)
 RESULTS ?= _runs/results
 
 bin := .venv/bin
+# a variable as one word of the shell, whatever is in it
+quoted = '$(subst ','\'',$(1))'
 notebooks := $(notdir $(basename $(wildcard reproduce/*.ipynb)))
 # notebooks run in this environment's kernel, even where the user has another one of the same name
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -31,15 +33,15 @@ help:
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit("xvae needs Python 3.10 or newer and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 ..." % v[:2])'
-	test -x $(bin)/pip || $(PYTHON) -m venv .venv
+	@$(call quoted,$(PYTHON)) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit("xvae needs Python 3.10 or newer and %s is %d.%d. Name another: make PYTHON=python3.12 ..." % (sys.argv[1], *v[:2]))' $(call quoted,$(PYTHON))
+	test -x $(bin)/pip || $(call quoted,$(PYTHON)) -m venv .venv
 	$(bin)/python -m pip install --editable '.[dev]' --constraint constraints.txt
 	@touch $@
 
 $(notebooks): setup
 	@mkdir -p _runs
-	$(bin)/papermill --no-progress-bar --stderr-file - -p results_dir $(RESULTS) $(ARGS) reproduce/$@.ipynb _runs/$@.ipynb
-	@test -n '$(ARGS)' || cat $(RESULTS)/$@.md
+	$(bin)/papermill --no-progress-bar --stderr-file - -p results_dir $(call quoted,$(RESULTS)) $(ARGS) reproduce/$@.ipynb _runs/$@.ipynb
+	@test -n $(call quoted,$(ARGS)) || cat $(call quoted,$(RESULTS))/$@.md
 
 reproduce: setup
 	$(bin)/python tools/reproduce.py $(ARGS)

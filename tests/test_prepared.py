@@ -247,7 +247,7 @@ def test_kill_and_resume_with_workers(tmp_path, source):
     while not (list(folder.glob("*.zip")) and list(folder.glob(".*.zip.*"))):
         assert process.poll() is None and time.time() < deadline
         time.sleep(0.02)
-    workers = [int(p.name.split(".")[-1]) for p in folder.glob(".*.zip.*")]
+    workers = [int(p.name.rpartition("-")[2]) for p in folder.glob(".*.zip.*")]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     while any(map(alive, workers)):

@@ -1,5 +1,5 @@
 "A tiny valid file of every format that the package reads, and its reader: what tools/fuzz.py damages"
-import json, shutil
+import hashlib, json, shutil
 from dataclasses import replace
 import numpy as np, torch
 from PIL import Image
@@ -72,11 +72,11 @@ def box(folder):
 
 def network(folder, ending):
     state = dict(weight=torch.arange(600.0).reshape(20, 30), bias=torch.ones(20))
-    path = folder/f"weights.{ending}"
-    torch.save(state, path) if ending == "pth" else save_file(state, path)
+    torch.save(state, path := folder/"weights.pth") if ending != "safetensors" else save_file(state, path := folder/"weights.safetensors")
+    if ending == "named": path = path.rename(folder/f"weights-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth") # as published ones are
     return path, lambda: pictures._state(path)
 
-several("deeplab", network, "pth", "safetensors")
+several("deeplab", network, "named", "pth", "safetensors")
 
 # Lists of joints
 
@@ -85,7 +85,7 @@ def leeds(folder, name):
     flags = rng.permutation(14 * 20).reshape(1, 14, 20) < (20 if name == "lsp" else 240)
     joints = np.concatenate([rng.uniform(5, 150, (2, 14, 20)), flags])
     savemat(path := folder/"joints.mat", dict(joints=joints if name == "lsp" else joints.transpose(1, 0, 2)))
-    return path, lambda: pose2d.lsp_joints(path)
+    return path, lambda: [pose2d.label(f"im{i:04}.jpg", *row, np.ones(14), pose2d.FROM_LSP, path) for i, row in enumerate(zip(*pose2d.lsp_joints(path)[:2]))]
 
 several("joints", leeds, "lsp", "lspet")
 
@@ -95,7 +95,7 @@ def mpii(folder, how):
         persons = [fixtures.mpii_person(rng.uniform(20, 200, (17, 2)), letter.upper(), rng)[0] for letter in case]
         annolist.append(fixtures.struct(image=fixtures.struct(name=f"{i + 1:09}.jpg"), annorect=fixtures.structs(persons), frame_sec=7.0, vididx=1.0))
     savemat(path := folder/"mpii_human_pose_v1_u12_1.mat", dict(RELEASE=fixtures.release(annolist, cases)), do_compression=how == "packed")
-    return path, lambda: pose2d._mpii_rows(path, False, 1.0)
+    return path, lambda: [pose2d.label(name, *row, pose2d.FROM_MPII, path) for name, *row in pose2d._mpii_rows(path, False, 1.0) if row[1].sum() >= pose2d.LEAST]
 
 several("mpii_mat", mpii, "plain", "packed")
 
@@ -104,7 +104,7 @@ def mpii_json(folder):
     rng = np.random.default_rng(0)
     people = [dict(image=f"{i:09}.jpg", joints=rng.uniform(5, 150, (16, 2)).round(2).tolist(), joints_vis=[1] * 15 + [0]) for i in range(4)]
     (path := folder/"train.json").write_text(json.dumps(people), encoding="utf-8")
-    return path, lambda: list(pose2d.json_people(path))
+    return path, lambda: [pose2d.label(name, points, known, known * 1.0, pose2d.FROM_MPII, path) for name, points, known in pose2d.json_people(path)]
 
 # Human3.6M's own files
 
@@ -130,8 +130,16 @@ def list_human36m(folder):
 
 # Motion
 
+def body(folder):
+    "Of a body's 6,890 vertices those that joints are made of"
+    fixtures.write_smplh(whole := folder/"male/model.npz", 1.0, -1)
+    with np.load(whole) as z: arrays = {k: z[k] for k in ("v_template", "shapedirs", "J_regressor", "kintree_table")}
+    small = {k: v[:, :104] if k == "J_regressor" else v if k == "kintree_table" else v[:104] for k, v in arrays.items()}
+    np.savez(path := folder/"model.npz", **small)
+    return path, lambda: amass.read_body(path)
+
 def of_amass(folder, what):
-    if what == "body": fixtures.write_smplh(path := folder/"model.npz", 1.0, -1); return path, lambda: amass.read_body(path)
+    if what == "body": return body(folder)
     turns, places = fixtures.walk(20, 120.0, 0)
     np.savez(path := folder/f"01_01_{what}.npz", **fixtures.recording_keys(what, 120.0, "male", np.zeros(16), turns, places))
     return path, lambda: amass.read_recording(path)

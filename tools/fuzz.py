@@ -6,8 +6,10 @@ from functools import partial
 from pathlib import Path
 import numpy as np
 from formats import FORMS
+from xvae.data import apart
 
 KINDS = ("read", "refused", "wrong", "other", "hang", "crash")
+ESCAPES = KINDS[3:] # there should be none
 SECONDS, GIGABYTES = 90, 12 # that a file may take; the package's own limits are lower
 NUMBERS = b"NaN nan Infinity -1 0 1 -0.0 1e308 -1e308 1e999 99999999999 18446744073709551616 2147483648 65536 0.5 1e-300 null true [] {}".split() + [b"9" * 5000, b'"x"', b""]
 DEEP = ([b"[" * 100_000], [b'{"a":' * 50_000], [b"<g>" * 300, b"</g>" * 300], [b"{" * 1000], [b"(" * 1000, b")" * 1000], [b"begin\n" * 1000])
@@ -119,56 +121,63 @@ def digest(value, sha=None):
     return sha.hexdigest() if first else None
 
 def look(path, read, right):
-    "One of KINDS, and what was said"
+    "One of KINDS, and what was said; a clear error names the file, or one beside it that it has to fit"
     try: found = digest(read())
     except (ValueError, OSError) as e:
-        return ("refused" if Path(path).name in str(e) else "other"), f"{type(e).__name__}: {e}"
+        return ("refused" if any(p.name in str(e) for p in path.parent.iterdir()) else "other"), f"{type(e).__name__}: {e}"
     except BaseException as e: return "other", f"{type(e).__name__}: {e}"
     return ("read" if found == right else "wrong"), ""
 
-def work(name, seed, first, last, folder):
-    "Read damaged files in turn and say of each what came of it"
+def work(names, seed, first, n, folder):
+    "Read n damaged files of each format in turn, from a number on, and say of each what came of it"
     import faulthandler, resource
     resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30, GIGABYTES << 30))
     warnings.simplefilter("ignore")
-    path, read = FORMS[name](Path(folder))
-    data, right = path.read_bytes(), digest(read())
-    if digest(read()) != right: raise SystemExit(f"{name}: read twice, with different contents")
     said, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8") # what a library prints is no answer
-    for i in range(first, last):
-        path.write_bytes(damaged(data, np.random.default_rng([seed, i, *name.encode()])))
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
-        began, (kind, why) = time.time(), look(path, read, right)
-        faulthandler.cancel_dump_traceback_later()
-        print(json.dumps([i, kind, why[:300], round(time.time() - began, 2)]), file=said, flush=True)
+    apart.SECONDS = 3 # for what is endless; these files are tiny
+    for at, name in enumerate(names):
+        if (at + 1) * n <= first: continue
+        (place := Path(folder, name)).mkdir()
+        path, read = FORMS[name](place)
+        data, right = path.read_bytes(), digest(read())
+        if digest(read()) != right: raise SystemExit(f"{name}: read twice, with different contents")
+        for i in range(max(0, first - at * n), n):
+            path.write_bytes(damaged_file(name, data, seed, i))
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
+            began, (kind, why) = time.time(), look(path, read, right)
+            faulthandler.cancel_dump_traceback_later()
+            print(json.dumps([name, i, kind, why[:300], round(time.time() - began, 2)]), file=said, flush=True)
+
+def damaged_file(name, data, seed, i): return damaged(data, np.random.default_rng([seed, i, *name.encode()]))
 
 # Many files
 
 def fuzz(
-    name:str, # one of FORMS
-    n:int, # how many files
+    names:list, # of FORMS
+    n:int, # how many files of each
     seed:int=0, # another seed, other damage
     tell=lambda *_: None, # gets (name, number, kind, what was said) of what should not be
-)->Counter: # of KINDS
-    "Damage a format's file in n ways; a process that dies or hangs is counted and another goes on"
-    counts, i, slow = Counter(), 0, 0.0
-    while i < n:
+)->dict: # name: Counter of KINDS
+    "Damage each format's file in n ways; a process that dies or hangs is counted and another goes on"
+    counts, done, all_ = {name: Counter() for name in names}, 0, n * len(names)
+    while done < all_:
+        before = done
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors:
-            words = [sys.executable, __file__, "--work", name, str(seed), str(i), str(n), folder]
-            env = dict(os.environ, XVAE_CACHE=f"{folder}/cache", OMP_NUM_THREADS="1", TQDM_DISABLE="1", HDF5_USE_FILE_LOCKING="FALSE")
-            worker, before = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, env=env), i
+            words = [sys.executable, __file__, "--work", ",".join(names), str(seed), str(done), str(n), folder]
+            env = dict(os.environ, XVAE_CACHE=f"{folder}/cache", OMP_NUM_THREADS="1", TQDM_DISABLE="1")
+            worker = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8", env=env)
             for line in worker.stdout:
-                i, kind, why, seconds = json.loads(line)
-                counts[kind], slow, i = counts[kind] + 1, max(slow, seconds), i + 1
-                if kind == "other": tell(name, i - 1, kind, why)
+                name, i, kind, why, seconds = json.loads(line)
+                counts[name][kind] += 1; done += 1
+                if kind == "other": tell(name, i, kind, why)
+                if seconds > SECONDS / 3: tell(name, i, f"slow, {seconds} s", why)
             status = worker.wait()
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
-        if i == n: break
-        if i == before and status > 0 and "Timeout" not in said: raise RuntimeError(f"{name}, file {i}: {said[-2000:]}")
-        kind = "hang" if "Timeout" in said else "crash"
-        counts[kind] += 1; tell(name, i, kind, f"exit status {status}, {said[-600:]}"); i += 1
-    tell(name, n, "slowest", f"{slow} s")
+        if done == all_: break
+        if done == before and status > 0 and "Timeout" not in said: raise RuntimeError(f"{names[done // n]}: {said[-2000:]}")
+        name, kind = names[done // n], "hang" if "Timeout" in said else "crash"
+        counts[name][kind] += 1; tell(name, done % n, kind, f"exit status {status}, {said[-600:]}"); done += 1
     return counts
 
 def main(words=None):
@@ -183,19 +192,20 @@ def main(words=None):
     if a.show is not None:
         with tempfile.TemporaryDirectory() as folder:
             path, _ = FORMS[a.formats[0]](Path(folder))
-            return sys.stdout.buffer.write(damaged(path.read_bytes(), np.random.default_rng([a.seed, a.show, *a.formats[0].encode()]))) * 0
-    rows, bad = [], 0
+            return sys.stdout.buffer.write(damaged_file(a.formats[0], path.read_bytes(), a.seed, a.show)) * 0
+    rows = []
     for name in a.formats or FORMS:
-        began, counts = time.time(), fuzz(name, a.n, a.seed, lambda *it: print("   ", *it, file=sys.stderr, flush=True))
-        rows.append(dict(what=name, n=a.n) | {k: counts[k] for k in KINDS})
-        bad += sum(counts[k] for k in ("other", "hang", "crash"))
+        began, counts = time.time(), fuzz([name], a.n, a.seed, lambda *it: print("   ", *it, file=sys.stderr, flush=True))
+        rows.append(dict(what=name, n=a.n) | {k: counts[name][k] for k in KINDS})
         print(" ".join(f"{k} {v}" for k, v in rows[-1].items()), f"({time.time() - began:.0f} s)", flush=True)
-        if a.csv:
-            with open(a.csv, "w", newline="", encoding="utf-8") as file:
-                table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-                table.writeheader(); table.writerows(rows)
-    return int(bad > 0)
+        if a.csv: write(a.csv, rows)
+    return int(any(row[k] for row in rows for k in ESCAPES))
+
+def write(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        table.writeheader(); table.writerows(rows)
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--work"]: work(sys.argv[2], *map(int, sys.argv[3:6]), sys.argv[6])
+    if sys.argv[1:2] == ["--work"]: work(sys.argv[2].split(","), *map(int, sys.argv[3:6]), sys.argv[6])
     else: sys.exit(main())

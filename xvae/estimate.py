@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torchvision.models import detection
 from tqdm import tqdm
-from .data.pictures import DEEPLABS, PICTURES, VIDEOS, deeplab, footage, foreground, single
+from .data.pictures import DEEPLABS, PICTURES, VIDEOS, check_name, deeplab, footage, foreground, single
 from .data.prepared import crop, crop_mask, labels
 from .data.records import PoseSet
 from .data.skeletons import JOINTS
@@ -55,6 +55,7 @@ def detector(
         state = torch.load(weights, map_location="cpu", weights_only=True) # noqa: TID251 published so; tensors alone
         network.load_state_dict(state)
     except Exception as e: fault(weights, f"not the weights of the detector ({type(e).__name__})", f"expected {DETECTOR}")
+    check_name(Path(weights))
     return network.eval()
 
 def found_box(

@@ -37,7 +37,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 from tqdm.auto import tqdm
 from .records import PoseSet
-from ..io import contents, load_tensors, save_tensors, short_digest, whole
+from ..io import contents, fault, load_tensors, save_tensors, short_digest, whole
 
 # %% ../../nbs/20_prepared.ipynb #29c0602a
 @dataclass(frozen=True)
@@ -313,7 +313,10 @@ def read_part(
     "What a part says of itself and of its pictures; an error that names it if it is damaged"
     try:
         with ZipFile(path) as archive:
-            return json.loads(archive.read("footage.json")), load(archive.read("table.safetensors"))
+            about, table = json.loads(archive.read("footage.json")), load(archive.read("table.safetensors"))
+        if about.keys() != {"mark", *ABOUT} or {k: tuple(v.shape[1:]) for k, v in table.items()} != ROW:
+            raise ValueError("other contents than expected")
+        return about, table
     except Exception as e:
         raise ValueError(f"{path}: not a whole part of a cache ({e}); delete it and prepare again") from e
 
@@ -427,10 +430,15 @@ class PreparedPoses:
 # %% ../../nbs/20_prepared.ipynb #825167f5
 def _read_index(folder):
     "Tensors of a cache and what it is"
-    if (folder / INDEX).exists(): return load_tensors(folder / INDEX)
-    raise FileNotFoundError(
-        f"{folder}: expected a finished cache; make it, or what is missing of it, with python -m xvae.data.prepare"
-    )
+    if not (folder / INDEX).exists():
+        raise FileNotFoundError(
+            f"{folder}: expected a finished cache; make it, or what is missing of it, with python -m xvae.data.prepare"
+        )
+    tensors, about = load_tensors(folder / INDEX)
+    names = [part[0] for part in about.get("parts", [""])]
+    if tensors.keys() != {*PER_ROW, "where", "part"} or not all(name and Path(name).name == name for name in names):
+        fault(folder / INDEX, "not the index of a cache, expected rows and files of this folder", "delete it and prepare again")
+    return tensors, about
 
 
 def _check_size(poses, size):
