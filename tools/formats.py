@@ -10,7 +10,7 @@ from xvae import CrossModalVAE, SourceVAE, TargetVAE, mlp
 from xvae.data import amass, cmu, fixtures, human36m, openmoji, pictures, pose2d, prepare, prepared, records, shoev2, sketches
 from xvae.experiments import Run, SMOKE, computed, find_run, job, load_model, read_run, save_run
 from xvae.frames import last_loss
-from xvae.io import contents, kept, load_tensors, save_tensors
+from xvae.io import contents, kept, load_tensors, save_tensors, short_digest
 from xvae.task import task_of
 from xvae.training import adam, load_checkpoint, save_checkpoint
 
@@ -203,7 +203,7 @@ def emoji(folder):
 
 def few(n=4):
     rng = torch.Generator().manual_seed(0)
-    zeros = dict.fromkeys(("subject", "action", "take", "camera"), torch.zeros(n, dtype=torch.long))
+    zeros = {k: torch.zeros(n, dtype=torch.long) for k in ("subject", "action", "take", "camera")}
     return records.PoseSet(torch.zeros(n, 3, 8, 8, dtype=torch.uint8), torch.ones(n, 8, 8, dtype=torch.uint8), torch.randn(n, 17, 3, generator=rng),
         torch.randn(n, 17, 2, generator=rng), torch.ones(n, 17), **zeros, factors=torch.zeros(n, 2), actions=("walk",), factor_names=("a", "b"))
 
@@ -272,7 +272,9 @@ def tiny(): return CrossModalVAE(SourceVAE(mlp(6, 5), mlp(4, 5, 6), d_t=2, d_s=2
 @form
 def model(folder):
     torch.manual_seed(0)
-    tiny().save(folder)
+    m = tiny()
+    m.encode(torch.ones(2, 6), torch.ones(2, 3)) # heads get their size
+    m.save(folder)
     return folder/"model.safetensors", lambda: CrossModalVAE.load(folder)
 
 @form
@@ -314,8 +316,8 @@ def numbers(folder, ending):
     stored(folder, "")
     save_tensors(folder/"runs"/RUN.id/"model.safetensors", {})
     j, path = job("smoke", device="cpu", results_dir=folder), folder/"runs"/RUN.id/f"odd.{ending}"
-    for name, text in (("json", '{\n "a": 1.5,\n "b": -2\n}\n'),): (path.with_suffix(f".{name}")).write_text(text, encoding="utf-8")
-    save_tensors(path.with_suffix(".safetensors"), dict(x=torch.arange(30.0)))
+    path.with_suffix(".json").write_text('{\n "a": 1.5,\n "b": -2\n}\n', encoding="utf-8")
+    save_tensors(path.with_suffix(".safetensors"), dict(x=torch.arange(30.0)), dict(numbers=short_digest(dict(a=1.5, b=-2))))
     return path, lambda: computed(RUN, j, "odd", None)
 
 several("computed", numbers, "json", "safetensors")

@@ -97,7 +97,8 @@ def damaged(
 )->bytes: # something else
     "A damaged file: one damage mostly, sometimes two or three"
     text = data.isascii() and b"\0" not in data
-    ways = TEXT if text else BINARY + ((inside, inside, inside) if data[:2] == b"PK" else ()) + ((header,) if data[8:10] == b'{"' else ())
+    theirs = data[:2] == b"PK" and b"footage.json" not in data # checksums of our own archives are set right by no accident
+    ways = TEXT if text else BINARY + ((inside, inside, inside) if theirs else ()) + ((header,) if data[8:10] == b'{"' else ())
     bad = bytearray(data)
     for _ in range(rng.choice([1, 1, 1, 2, 3])): once(bad, rng, ways)
     return bytes(bad) if bad != data else damaged(data, rng)

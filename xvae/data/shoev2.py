@@ -9,8 +9,9 @@ __all__ = ['PICTURES', 'STAGE', 'NUMBERS', 'CANVAS', 'FORMS', 'PLACES', 'SIDES',
            'array_of', 'read_coordinates', 'draw_strokes', 'made_up_shoe', 'redrawn', 'drawn_page', 'made_up',
            'write_photo', 'write_svg', 'write_png', 'write_lists', 'write_coordinates', 'write_hdf5', 'write_files',
            'write_shoev2', 'Release', 'files_in', 'folder_in', 'in_order', 'original', 'cyclegan', 'coordinates',
-           'read_h5', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share', 'read_sketch', 'read_side',
-           'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'without_absent', 'listed_files', 'check_shoev2']
+           'read_h5', 'h5_names', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share', 'read_sketch',
+           'read_side', 'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'without_absent', 'listed_files',
+           'check_shoev2']
 
 # %% ../../nbs/33_shoev2.ipynb #3c654ad6
 from collections import Counter
@@ -293,7 +294,8 @@ def write_lists(folder, names):
     "The four lists; they say .svg whatever the files are"
     for side, sketches in names.items():
         (folder/f"sketch_{side}.txt").write_text("".join(f"{n}.svg\n" for n in sketches), encoding="utf-8")
-        (folder/f"photo_{side}.txt").write_text("".join(f"{i}.png\n" for i in dict.fromkeys(n[:10] for n in sketches)), encoding="utf-8")
+        photos = dict.fromkeys(n[:10] for n in sketches)
+        (folder/f"photo_{side}.txt").write_text("".join(f"{i}.png\n" for i in photos), encoding="utf-8")
 
 def write_coordinates(folder, names, strokes):
     "All sketches in one pickle"
@@ -447,6 +449,11 @@ def read_h5(
         with h5py.File(path) as file: return stored(file, key, isinstance(rows, int))[rows]
     except Exception as e: again(path, f"expected an HDF5 file with image_base_name and png_data ({e})", e)
 
+def h5_names(path):
+    "Ids of the photos that the sketches show"
+    try: return [bare(i.decode()) for i in read_h5(path, "image_base_name").reshape(-1)]
+    except (AttributeError, UnicodeDecodeError) as e: again(path, f"expected names in image_base_name ({e})", e)
+
 def h5_ink(path, row): return ink_of(Image.fromarray(read_h5(path, "png_data", row)))
 
 # %% ../../nbs/33_shoev2.ipynb #25fa4d19
@@ -461,7 +468,7 @@ def hdf5(
         if not file and part: lists[side] = (), (); continue
         if not file:
             raise FileNotFoundError(f"{root}: expected a file {side}_svg_sim_spa_png.h5 in it; copy or unpack it again")
-        ids, nth = [bare(i.decode()) for i in read_h5(file, "image_base_name").reshape(-1)], Counter()
+        ids, nth = h5_names(file), Counter()
         names = [f"{photo}_{nth.update([photo]) or nth[photo]}" for photo in ids]
         lists[side] = tuple(dict.fromkeys(ids)), tuple(names)
         sketches |= {name: partial(h5_ink, file, row) for row, name in enumerate(names)}
