@@ -1,5 +1,5 @@
 "The table of expected and found: fine on fixtures, and never at a loss on damaged ones"
-import shutil, sys
+import json, shutil, sys
 import h5py, numpy as np, pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
@@ -7,7 +7,7 @@ from xvae.data import check as module
 from xvae.data.check import CHECKS, Finding, check, checks, main, table
 from xvae.data.fixtures import CAMERAS, write_cdf, write_fixture
 from xvae.data.shoev2 import FORMS
-from conftest import run
+from conftest import ROOT, run
 
 SMALL = dict(human36m=dict(subjects=(1, 9, 11), actions=("Directions",), frames=3), human36m_mmpose=dict(subjects=(1,), actions=("WalkDog",)),
              lsp=dict(n=8), lspet=dict(n=8), mpii={}, amass=dict(seconds=0.5), cmu=dict(frames=60), pictures=dict(frames=3),
@@ -259,6 +259,51 @@ def test_prepare_names_what_it_leaves(copy, tmp_path, capsys, name):
     assert prepare([name, "--root", str(root), "--out", str(tmp_path/"out"), *words]) == 0
     out = capsys.readouterr().out
     assert "notes.odt" in out and ("nothing of S5, S6, S7, S8 is there" in out) == (name == "human36m")
+
+# What the data guide says
+
+def apart(root):
+    "Joint 24 a centimetre from 13 in every file"
+    import cdflib
+    for path in root.rglob("D3_Positions_mono/Directions*.cdf"):
+        pose = cdflib.CDF(path)["Pose"][0].reshape(-1, 32, 3).copy()
+        pose[:, 24, 0] += 10
+        path.unlink(); write_cdf(path, pose.reshape(len(pose), 96))
+
+def test_joints_that_coincide(copy):
+    "Joint 11 may lie a tenth of a millimetre off, 24 no centimetre"
+    root = copy("human36m")
+    row = lambda: next(f for f in check("human36m", root, part=True) if f.what.startswith("joints 11 on 0"))
+    assert row().ok and row().expected == "0.1, 0 and 0 mm apart"
+    apart(root)
+    assert row().ok is False and "0.00 and 10.00 mm apart" in row().found and row().remedy
+
+def test_silhouettes_as_mat_go_before_mp4(copy):
+    "An .mp4 beside the .mat is left aside, and is read where it is alone"
+    from xvae.data import human36m
+    root = copy("human36m")
+    take = human36m.sequences(root, 1)[0]
+    mat = human36m.segments(root, take, 0)[1]
+    assert mat.suffix == ".mat"
+    shutil.copy(human36m.file_of(root, take, 0, human36m.VIDEOS, "mp4"), mat.with_suffix(".mp4"))
+    assert human36m.segments(root, take, 0)[1] == mat
+    mat.unlink()
+    assert human36m.segments(root, take, 0)[1] == mat.with_suffix(".mp4")
+
+def test_other_releases_of_the_conversion_are_refused(copy):
+    "The one for 3ds Max calls the thigh LeftHip, the one for Daz lThigh"
+    root = copy("cmu")
+    path = first(root, "*.bvh")
+    for name in "LeftHip", "lThigh":
+        path.write_text(path.read_text().replace("LeftUpLeg", name))
+        (bad,) = different(check("cmu", root, part=True, every=1))
+        assert path.name in bad.found and "MotionBuilder-friendly" in bad.found
+        path.write_text(path.read_text().replace(name, "LeftUpLeg"))
+
+def test_the_data_guide_says_so():
+    guide = " ".join("".join(c["source"]) for c in json.loads((ROOT/"nbs/28_data_guide.ipynb").read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "markdown")
+    for fact in ("`metadata.xml`", "Joints 13, 16 and 24 are one and the same point, and joint 11 lies 0.1 mm from joint 0", "The `.mat` files are better",
+                 "*MotionBuilder-friendly*", "`h36m-fetch`", "BODY_25B"): assert fact in " ".join(guide.split()), fact
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_layout_of_shoev2(tmp_path, capsys, form):

@@ -562,7 +562,8 @@ def bvh_joints(
     "Joints of a trial in the world"
     if missing := sorted({*JOINT_OF_BVH.values(), *LOST, *(like for like, _ in LOST.values())} - set(h.names)):
         raise ValueError(
-            f"there is no joint {', '.join(missing)}: expected the names of the CMU conversion, such as LeftUpLeg"
+            f"there is no joint {', '.join(missing)}: expected the names of the CMU conversion, such as LeftUpLeg "
+            "(cgspeed's MotionBuilder-friendly release)"
         )
     places, turns = joint_places(with_lost_bones(h), channels)
     places = places[:, [h.names.index(joint) for joint in JOINT_OF_BVH.values()]] * BVH_UNIT
