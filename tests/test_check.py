@@ -168,16 +168,16 @@ def test_three_shoes_of_ten(copy):
     assert [f.what for f in different(check("shoev2", root, part=True, every=1))] == ["every listed photo is there"]
 
 def renamed_bone(root):
-    for path in [*root.rglob("*.asf"), *root.rglob("*.amc")]: path.write_text(path.read_text().replace("lhumerus", "lupperarm"))
+    for path in [*root.rglob("*.asf"), *root.rglob("*.amc")]: path.write_text(path.read_text(encoding="utf-8").replace("lhumerus", "lupperarm"), encoding="utf-8")
 
 def lying(root):
     "Everybody turned by a quarter about x in AMC"
     for path in root.rglob("*.amc"):
-        lines = [line.split() for line in path.read_text().splitlines()]
-        path.write_text("\n".join(" ".join([*w[:4], str(float(w[4]) + 180), *w[5:]] if w[0] == "root" else w) for w in lines))
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        path.write_text("\n".join(" ".join([*w[:4], str(float(w[4]) + 180), *w[5:]] if w[0] == "root" else w) for w in lines), encoding="utf-8")
 
 def large(root):
-    for path in root.rglob("*.asf"): path.write_text(path.read_text().replace("length 0.45", "length 0.1"))
+    for path in root.rglob("*.asf"): path.write_text(path.read_text(encoding="utf-8").replace("length 0.45", "length 0.1"), encoding="utf-8")
 
 @pytest.mark.parametrize("damage, what, says", [(renamed_bone, "recordings, all", "01_01.amc: the skeleton has no bone"),
                                                 (lying, "heads above the pelvis", "least in "), (large, "recordings with odd bodies", "01_01.amc: legs of ")])
@@ -222,7 +222,7 @@ def test_as_h36m_fetch_unpacks(store, tmp_path, inner):
 def test_forms_that_are_not_read_are_named(tmp_path, there, says):
     "And nothing was looked at"
     from xvae.data.human36m import footage
-    (tmp_path/there).parent.mkdir(parents=True, exist_ok=True); (tmp_path/there).write_text("")
+    (tmp_path/there).parent.mkdir(parents=True, exist_ok=True); (tmp_path/there).write_text("", encoding="utf-8")
     found = {f.what: f for f in check("human36m", tmp_path, part=True)}
     assert says in found["Human3.6M"].found and found["Human3.6M"].ok is False and found["pose files"].found == "none is there to look at"
     with pytest.raises(FileNotFoundError, match="nothing of|no poses|no Human3.6M") as error: footage(tmp_path)
@@ -244,7 +244,7 @@ def test_files_of_other_names_are_counted_and_named(copy, tmp_path, capsys):
     "By check and by prepare: JSON of another name, a picture of another kind, one in a folder of its own"
     from xvae.data.prepare import main as prepare
     root = copy("pictures")
-    (root/"alphapose-results.json").write_text("[]"); (root/"anna.heic").write_text(""); (root/"more").mkdir(); (root/"more/eva.jpg").write_text("")
+    (root/"alphapose-results.json").write_text("[]", encoding="utf-8"); (root/"anna.heic").write_text("", encoding="utf-8"); (root/"more").mkdir(); (root/"more/eva.jpg").write_text("", encoding="utf-8")
     (row,) = [f for f in check("pictures", root, part=True) if f.what == "files that are not read"]
     assert row.ok is None and row.found.startswith("3 files: ") and all(n in row.found for n in ("alphapose-results.json", "anna.heic", "more/eva.jpg"))
     assert prepare(["pictures", "--root", str(root), "--out", str(tmp_path/"out"), "--size", "32"]) == 0
@@ -254,7 +254,7 @@ def test_files_of_other_names_are_counted_and_named(copy, tmp_path, capsys):
 def test_prepare_names_what_it_leaves(copy, tmp_path, capsys, name):
     from xvae.data.prepare import main as prepare
     root = copy(name)
-    (root/"notes.odt").write_text("")
+    (root/"notes.odt").write_text("", encoding="utf-8")
     words = ["--poses", "20"] if name in ("amass", "cmu") else ["--size", "32"]
     assert prepare([name, "--root", str(root), "--out", str(tmp_path/"out"), *words]) == 0
     out = capsys.readouterr().out
@@ -295,10 +295,10 @@ def test_other_releases_of_the_conversion_are_refused(copy):
     root = copy("cmu")
     path = first(root, "*.bvh")
     for name in "LeftHip", "lThigh":
-        path.write_text(path.read_text().replace("LeftUpLeg", name))
+        path.write_text(path.read_text(encoding="utf-8").replace("LeftUpLeg", name), encoding="utf-8")
         (bad,) = different(check("cmu", root, part=True, every=1))
         assert path.name in bad.found and "MotionBuilder-friendly" in bad.found
-        path.write_text(path.read_text().replace(name, "LeftUpLeg"))
+        path.write_text(path.read_text(encoding="utf-8").replace(name, "LeftUpLeg"), encoding="utf-8")
 
 def test_the_data_guide_says_so():
     guide = " ".join("".join(c["source"]) for c in json.loads((ROOT/"nbs/28_data_guide.ipynb").read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "markdown")
