@@ -171,11 +171,11 @@ def flipped_bits(path):
     path.write_bytes(content)
 
 @pytest.mark.parametrize("damage, words", [
-    (cut_off, ["not a whole .npz file", "copy or unpack"]),
-    (empty_file, ["not a whole .npz file"]),
-    (a_pickle, ["not a whole .npz file"]),
-    (an_array, ["not a whole .npz file"]),
-    (flipped_bits, ["not a whole .npz file"]),
+    (cut_off, ["expected a whole .npz file", "copy or unpack"]),
+    (empty_file, ["expected a whole .npz file"]),
+    (a_pickle, ["expected a whole .npz file"]),
+    (an_array, ["expected a whole .npz file"]),
+    (flipped_bits, ["expected a whole .npz file"]),
     (dict(poses=None), ["has no poses", "is it a recording of AMASS?"]),
     (dict(betas=None), ["has no betas"]),
     (dict(gender=None), ["has no gender"]),
@@ -206,10 +206,10 @@ def swapped(z): # the rows of left and right exchanged
     return z["J_regressor"][order]
 
 @pytest.mark.parametrize("damage, words", [
-    (cut_off, ["not a whole .npz file"]),
-    (empty_file, ["not a whole .npz file"]),
-    (flipped_bits, ["not a whole .npz file"]),
-    (a_pickle, ["not a whole .npz file"]),
+    (cut_off, ["expected a whole .npz file"]),
+    (empty_file, ["expected a whole .npz file"]),
+    (flipped_bits, ["expected a whole .npz file"]),
+    (a_pickle, ["expected a whole .npz file"]),
     (dict(J_regressor=None), ["has no J_regressor", "Extended SMPL+H model"]),
     (dict(v_template=None, kintree_table=None), ["has no v_template, kintree_table"]),
     (dict(J_regressor=lambda z: z["J_regressor"][:24]), ["(24, 6890), expected (52, 6890)"]),

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 import numpy as np
 from formats import FORMS
+from reliability import note
 from xvae.data import apart
 
 KINDS = ("read", "refused", "wrong", "other", "hang", "crash")
@@ -187,6 +188,7 @@ def main(words=None):
     p.add_argument("--n", type=int, default=2000, help="damaged files of a format")
     p.add_argument("--seed", type=int, default=0, help="another seed, other damage")
     p.add_argument("--csv", help="file for the counts")
+    p.add_argument("--note", action="store_true", help="write the counts of what should not be into results/reliability.csv")
     p.add_argument("--show", type=int, metavar="NUMBER", help="only write this damaged file of a format to the standard output")
     a = p.parse_args(words)
     if unknown := set(a.formats) - set(FORMS): p.error(f"no format {', '.join(unknown)}")
@@ -200,6 +202,7 @@ def main(words=None):
         for name, its in counts.items():
             rows.append(dict(what=name, n=a.n) | {k: its[k] for k in KINDS})
             print(" ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
+            if a.note: note(f"damaged files read, {name}", a.n, sum(its[k] for k in ESCAPES), f"python tools/fuzz.py --n {a.n} --seed {a.seed} {name}")
         if a.csv: write(a.csv, rows)
     return int(any(row[k] for row in rows for k in ESCAPES))
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from .library import pose_library
 from .mocap import Tally, Trial, counted
-from ..io import below, fault
+from ..io import below, fault, read_npz
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0
 BODY_JOINTS = (
@@ -61,14 +61,6 @@ class Body:
     joints: Tensor # (23, 3) float64 m, of the mean shape, in the order of BODY_JOINTS
     shapes: Tensor # (23, 3, B) float64 m per unit of each shape parameter
 
-# %% ../../nbs/23_amass.ipynb #e4cd5dbb
-def _arrays(path, keys):
-    "Those of these arrays that an .npz file has; no other is touched, and no pickle is loaded"
-    if not Path(path).is_file(): raise FileNotFoundError(f"{path}: no such file")
-    try:
-        with np.load(path, allow_pickle=False) as z: return {key: z[key] for key in keys if key in z}
-    except Exception as e: fault(path, f"not a whole .npz file of plain arrays ({str(e).split(chr(10))[0]})")
-
 # %% ../../nbs/23_amass.ipynb #8a5971e8
 _KINDS = {52: "smplh", 55: "smplx"} # by the number of joints
 
@@ -76,7 +68,7 @@ def read_body(
     path, # a model.npz of SMPL+H (or of SMPL-X), in AMASS's form
 )->Body:
     "Joints of a body model"
-    z = _arrays(path, ("v_template", "shapedirs", "J_regressor", "kintree_table"))
+    z = read_npz(path, ("v_template", "shapedirs", "J_regressor", "kintree_table"))
     J, V = _check_model(path, z)
     dirs = z["shapedirs"][..., :{400: 300, 20: 10}.get(z["shapedirs"].shape[2], None) if J == 55 else None][..., :16]
     regressor = z["J_regressor"][:22]
@@ -184,7 +176,7 @@ def read_recording(
     path, # 01_01_poses.npz or 01_01_stageii.npz
 )->Recording:
     "A recording, checked; what is wrong with a file is an error that names it"
-    z = _arrays(path, ("poses", "betas", "gender", "mocap_framerate", "mocap_frame_rate", "surface_model_type"))
+    z = read_npz(path, ("poses", "betas", "gender", "mocap_framerate", "mocap_frame_rate", "surface_model_type"))
     rate = "mocap_framerate" if "mocap_framerate" in z else "mocap_frame_rate"
     if missing := [key for key in ("poses", "betas", "gender", rate) if key not in z]:
         fault(
