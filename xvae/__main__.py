@@ -17,7 +17,8 @@ COMMANDS = dict(
     run=("xvae.__main__", "train, evaluate and store one run"),
     check=("xvae.data.check", "is a copy of a dataset complete and right?"),
     prepare=("xvae.data.prepare", "turn it into what training reads"),
-    fixtures=("xvae.data.fixtures", "tiny made-up datasets in the same formats")) # name: (module with a `main`, what it does)
+    fixtures=("xvae.data.fixtures", "tiny made-up datasets in the same formats"),
+    benchmarks=("xvae.benchmarks", "time and memory, beside what others take")) # name: (module with a `main`, what it does)
 
 def notebooks()->dict: # name: path
     "The notebooks of this project that are commands"

@@ -127,10 +127,13 @@ def choice_table(
 # %% ../nbs/61_paper_preset.ipynb #cbd32e83
 def step_times(
     preset:str="paper", # of the pose task
-)->dict: # a row of benchmarks/steps.csv
-    "What steps take where the preset was timed"
-    rows = pd.read_csv(project_root() / "benchmarks" / "steps.csv")
-    return rows[rows.preset == preset].iloc[0].to_dict()
+)->dict: # device, and by name and unit what results/benchmarks.csv says of it, as "target step (ms)"
+    "What steps take where the preset was timed; on an accelerator if it was timed on one"
+    rows = pd.read_csv(project_root() / "results" / "benchmarks.csv")
+    its = rows[rows.what.str.startswith(f"{preset} preset: ")].sort_values("device", ascending=False, kind="stable")
+    its = its[its.processor == its.processor.iloc[0]]
+    names = its.what.str.partition(": ")[2] + " (" + its.unit + ")"
+    return dict(device=its.processor.iloc[0]) | dict(zip(names, its.value))
 
 def run_hours(
     s, # settings of a run of the pose task
