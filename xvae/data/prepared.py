@@ -114,7 +114,7 @@ def opened_video(
 ): # PyAV's container
     "A video, which FFmpeg must not take for a list of other files or for an address, whatever is in it or in its name"
     how = dict(format_whitelist=CONTAINERS, protocol_whitelist="file")
-    return needs("av", "h36m").open(f"file:{path}", options=how)
+    return needs("av", "h36m").open(f"file:{path}", options=how, metadata_errors="replace") # a title of any encoding
 
 # %% ../../nbs/20_prepared.ipynb #04afcf19
 def crop(
