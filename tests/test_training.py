@@ -5,7 +5,7 @@ from functools import partial
 import pytest, torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-import xvae.task, xvae.tasks.pose, xvae.training
+import xvae.task, xvae.training
 from xvae.io import load_tensors, save_tensors
 from xvae.experiments import checkpoint_of, do_run, find_run, job, plan
 from xvae.losses import Weights

@@ -38,18 +38,22 @@ def do_one(
 )->int:
     "One run"
     from xvae.arms import Arm
-    from xvae.experiments import do_run, job
+    from xvae.experiments import choose_device, do_run, job
+    from xvae.together import joined, rank
     p = ArgumentParser("python -m xvae run", description="Train, evaluate and store a run, or read it from the store.")
     p.add_argument("method", help="such as ours, supervised_only, without_cross, martinez")
     p.add_argument("--pairs", type=float, default=1.0, help="part of the pairs")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--norm", default="all", help="with torchrun: BatchNorm over the rows of all processes, or of each its own")
     usual = dict(task="pose", preset="laptop", motion="procedural", device="auto", data=None, data_root=None, results_dir=None)
     for name, default in usual.items(): p.add_argument(f"--{name.replace('_', '-')}", default=default)
     a = vars(p.parse_args(words))
     method, pairs = a.pop("method"), a.pop("pairs")
-    j = job(seeds=a.pop("seed"), **a)
-    run = do_run(Arm(method, pairs).run(j, j.seeds[0]), j)
-    print(f"{run.id}: " + ", ".join(f"{k} {v:.4g}" for k, v in run.metrics.items()))
+    norm = a.pop("norm")
+    with joined(choose_device(a.pop("device"))) as device:
+        j = job(seeds=a.pop("seed"), device=device, **a)
+        run = do_run(Arm(method, pairs, changes=(("norm", norm),)).run(j, j.seeds[0]), j)
+        if rank() == 0: print(f"{run.id}: " + ", ".join(f"{k} {v:.4g}" for k, v in run.metrics.items()))
     return 0
 
 def do_notebook(

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['FOUND', 'LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETCH_PAPER', 'PAPER_SMOKE', 'SKETCH_PAPER_SMOKE',
-           'PRESETS', 'PARAMETERS', 'VERSION', 'AGAIN', 'WHOLE', 'HALVED', 'as_paper', 'preset_settings', 'step_counts',
-           'flops', 'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device', 'is_ours',
-           'project_root', 'Job', 'job', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run', 'write_csv',
-           'find_run', 'record', 'read_run', 'as_run', 'weights_of', 'keep_halved', 'load_model', 'do_run', 'once',
-           'checkpoint_of', 'trained', 'refuse_not_finite', 'train_and_test', 'run_name', 'computed', 'stored_numbers']
+           'PRESETS', 'PARAMETERS', 'VERSION', 'CURVES', 'AGAIN', 'WHOLE', 'HALVED', 'as_paper', 'preset_settings',
+           'step_counts', 'flops', 'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device',
+           'is_ours', 'project_root', 'Job', 'job', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run',
+           'sum_of', 'write_csv', 'find_run', 'record', 'read_run', 'curves_file', 'as_run', 'weights_of',
+           'keep_halved', 'load_model', 'do_run', 'once', 'claimed', 'checkpoint_of', 'trained', 'refuse_not_finite',
+           'train_and_test', 'run_name', 'computed', 'stored_numbers']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import ast, csv, json, math, platform, re, shutil, subprocess, sys, tempfile, time
@@ -24,6 +25,7 @@ from .io import (
     cache_folder, can_write, fault, load_tensors, read_json, save_tensors, short_digest, whole, writable, write_text)
 from .data.rendered import one_thread_each
 from .task import settings_from, task_of, train_model
+from .together import from_first, rank, shared_out, wait_for_all, world
 from .tasks.pose import PoseSettings
 from .tasks.rivals import POSE
 from .tasks.sketch import SKETCHES, SketchSettings
@@ -337,6 +339,7 @@ def environment(
         device=device,
         processor=name,
         threads=torch.get_num_threads(),
+        processes=world(),
         seconds=round(seconds, 1),
     )
 
@@ -350,9 +353,14 @@ def save_run(
     "Store a run: the folder appears whole or not at all"
     with whole(Path(results) / "runs" / run.id) as folder:
         folder.mkdir()
-        write_text(folder / "run.json", json.dumps(asdict(run), indent=1) + "\n")
-        if curves: write_csv(folder / "curves.csv", [{k: round(v, 4) for k, v in row.items()} for row in curves])
+        if curves: write_csv(folder / CURVES, [{k: round(v, 4) for k, v in row.items()} for row in curves])
+        sums = dict(run=short_digest(asdict(run)), curves=sum_of(folder / CURVES))
+        write_text(folder / "run.json", json.dumps(asdict(run) | dict(sums=sums), indent=1) + "\n")
         if model: save_tensors(folder / WHOLE, model.state_dict())
+
+CURVES = "curves.csv"
+
+def sum_of(path): return short_digest(path.read_bytes()) if path.exists() else None # by which a change is noticed
 
 def write_csv(path, rows):
     with open(path, "w", newline="", encoding="utf-8") as f:
@@ -381,7 +389,9 @@ def record(
 )->dict: # of a `Run`
     "What is stored of a run, checked"
     stored = read_json(path, AGAIN)
-    names = {f.name for f in fields(Run)}
+    names, sums = {f.name for f in fields(Run)}, stored.pop("sums", None) if isinstance(stored, dict) else None
+    if sums is not None and not (isinstance(sums, dict) and sums.get("run") == short_digest(stored)):
+        fault(path, "not a stored run (its contents have changed), expected what was stored", AGAIN)
     if not (isinstance(stored, dict) and stored.keys() == names):
         fault(path, f"not a stored run, expected {', '.join(sorted(names))}", AGAIN)
     numbers = stored["metrics"].values() if isinstance(stored["metrics"], dict) else [None]
@@ -397,8 +407,24 @@ def read_run(
     path, # a run.json
 )->Run:
     "A stored run, whatever its version"
-    try: return as_run(record(path))
-    except (TypeError, AttributeError) as e: fault(path, f"not a stored run ({e})", AGAIN)
+    stored, folder = record(path), Path(path).parent.name
+    try: run = as_run(stored)
+    except (TypeError, AttributeError, ValueError) as e: fault(path, f"not a stored run ({e})", AGAIN)
+    if re.fullmatch("[0-9a-f]{12}", folder) and folder != run.id:
+        fault(path, f"not the run of its folder (its id is {run.id}), expected {folder}", AGAIN)
+    return run
+
+def curves_file(
+    results:Path, # the store is results/runs
+    run_id:str, # of a trained run
+)->Path: # unchanged, as far as that is known
+    "The loss curves of a run"
+    place = Path(results) / "runs" / run_id
+    sums = read_json(place / "run.json", AGAIN)
+    sums = sums.get("sums") if isinstance(sums, dict) else None
+    if isinstance(sums, dict) and sums.get("curves") not in (None, sum_of(place / CURVES)):
+        fault(place / CURVES, "not the curves of this run (its contents have changed), expected what was stored", AGAIN)
+    return place / CURVES
 
 def as_run(
     record:dict, # of a `Run`, as JSON gives it back
@@ -450,14 +476,22 @@ def do_run(
     again:bool=False, # even if it is stored
 )->Run: # done
     "A run from the store, or trained, evaluated and stored, by one process at a time"
-    return once(run, lambda: None if again else find_run(j.results, run), lambda: trained(run, j))
+    find = lambda: None if again else find_run(j.results, run)
+    if world() == 1: return once(run, find, lambda: trained(run, j))
+    with claimed(run) if rank() == 0 else nullcontext(): # the others wait for what the first has found
+        found = from_first(find() if rank() == 0 else None)
+        return found or trained(run, j)
 
 def once(run, find, make):
     "What `find` gives; if that is nothing, what `make` gives, unless another process makes it first"
     if (found := find()): return found
+    with claimed(run): return find() or make()
+
+def claimed(run): # a lock
+    "One process, or group of them, does a run at a time"
     lock = checkpoint_of(run).with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock): return find() or make()
+    return FileLock(lock)
 
 def checkpoint_of(run):
     "A file in the cache or, if that is on a disk that can only be read, among temporary files"
@@ -480,8 +514,10 @@ def trained(
         else: model, curves, metrics = train_and_test(run, j, data)
         run = replace(run, metrics=metrics, environment=environment(j.device, time.time() - began))
     refuse_not_finite(run)
-    save_run(j.results, run, curves, model)
-    checkpoint_of(run).unlink(missing_ok=True)
+    if rank() == 0:
+        save_run(j.results, run, curves, model)
+        checkpoint_of(run).unlink(missing_ok=True)
+    wait_for_all()
     return run
 
 def refuse_not_finite(run):
@@ -494,7 +530,7 @@ def refuse_not_finite(run):
 def train_and_test(run, j, data):
     task = task_of(run.settings)
     model, curves = train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run))
-    return model, curves, task.evaluate(model, data, run.settings)
+    with shared_out(): return model, curves, task.evaluate(model, data, run.settings)
 
 def run_name(run):
     "Method, level and seed, such as ours 10% of S1 seed 0"
@@ -516,10 +552,13 @@ def computed(
         made = make(
             load_model(j.results, run).to(j.device), task_of(run.settings).load_data(run.settings, j.data_root), run
         )
-        save_tensors(tensors, made[1])
-        write_text(numbers, json.dumps({k: round(v, 6) for k, v in made[0].items()}, indent=1) + "\n")
+        rounded = {k: round(v, 6) for k, v in made[0].items()}
+        save_tensors(tensors, made[1], dict(numbers=short_digest(rounded)))
+        write_text(numbers, json.dumps(rounded, indent=1) + "\n")
     once(run, lambda: numbers.exists() and tensors.exists(), compute)
-    return stored_numbers(numbers), load_tensors(tensors)[0]
+    found, (its, about) = stored_numbers(numbers), load_tensors(tensors)
+    if about.get("numbers") in (None, short_digest(found)): return found, its
+    fault(numbers, "its contents have changed, expected what was computed", "delete it and it will be computed again")
 
 def stored_numbers(path):
     "Numbers by name, from JSON"

@@ -10,7 +10,7 @@ __all__ = ['FAILED', 'table_runs', 'stored_like', 'last_loss', 'failed', 'sound'
 from dataclasses import replace
 import numpy as np
 import pandas as pd
-from .experiments import AGAIN, Job, find_run, read_run
+from .experiments import AGAIN, Job, curves_file, find_run, read_run
 from .io import fault
 from .side_by_side import do_runs
 from .task import task_of
@@ -48,7 +48,7 @@ def last_loss(
     term:str="sup.y", # of the loss curves
 )->float: # nats
     "Mean of a term of the loss over the last tenth of training"
-    path = j.results / "runs" / run_id / "curves.csv"
+    path = curves_file(j.results, run_id)
     try: curves = pd.read_csv(path, dtype=float)[["step", term]]
     except (ValueError, KeyError, OverflowError) as e: fault(path, f"not whole loss curves ({e}), expected numbers", AGAIN)
     if not (np.isfinite(curves).all(axis=None) and (curves.step.diff()[1:] > 0).all()):

@@ -157,6 +157,7 @@ class HasWeights:
     unpaired_x:float = 0.0 # weight of Eq. 2 on pictures without target
     detach_t:bool = False # Eq. 2 sends no gradient into z_t
     cross_s:str = "own" # whose z_s Eq. 4 takes, one of CROSS_S
+    norm:str = "all" # whose rows BatchNorm counts where several processes train: of all, or each its "own"
 
     def weights(self,
         done:float=1.0, # part of the training that is done

@@ -17,6 +17,7 @@ from torch.distributions import Normal
 from .gaussians import posterior
 from .io import load_tensors, save_tensors
 from .networks import from_recipe
+from .together import of_all, own_rows
 
 # %% ../nbs/02_models.ipynb #1e2cddf3
 def same(x): return x
@@ -105,9 +106,10 @@ def in_batches(
     "Results of all rows"
     if len({len(x) for x in inputs}) > 1:
         raise ValueError(f"inputs of {' and '.join(str(len(x)) for x in inputs)} rows: expected as many of each")
-    device = next(model.parameters()).device
+    device, own = next(model.parameters()).device, own_rows(inputs)
     with at_rest(model):
-        return torch.cat([function(*(x.to(device) for x in rows)) for rows in zip(*(x.split(batch) for x in inputs))])
+        its = [function(*(x.to(device) for x in rows)) for rows in zip(*(x.split(batch) for x in own))]
+        return of_all(torch.cat(its), inputs)
 
 # %% ../nbs/02_models.ipynb #c9f29c8c
 class Drawn(NamedTuple):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 import torch
 from .losses import HasWeights
+from .together import part_of
 from .training import joint_steps, target_steps, train
 
 # %% ../nbs/39_task.ipynb #23899b1b
@@ -108,7 +109,7 @@ def train_model(
 )->tuple: # (model in eval mode, loss curves)
     "A trained model"
     task = task_of(s)
-    feed = task.feed(s, data, seed, device)
+    feed = task.feed(part_of(s), data, seed, device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = task.build(s).to(device)
@@ -126,6 +127,7 @@ def train_model(
         seed,
         checkpoint,
         bf16=s.bf16,
+        norm=s.norm,
         label=label,
     )
     return model.eval(), curves

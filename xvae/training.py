@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Batch', 'joint_loss', 'target_loss', 'untracked', 'update', 'average_gradients', 'target_steps', 'adam', 'algorithm1',
-           'joint_steps', 'learning_rate', 'seed_step', 'rank', 'save_checkpoint', 'check_weights', 'load_checkpoint',
+           'joint_steps', 'learning_rate', 'seed_step', 'save_checkpoint', 'check_weights', 'load_checkpoint',
            'laid_out', 'check_finite', 'paced', 'step_all', 'Asked', 'asked_to_stop', 'train', 'stopped', 'said_by',
            'check_run', 'grown', 'tensor_pairs', 'tensor_targets', 'validated', 'Best', 'loader_pairs',
            'loader_targets', 'over_and_over', 'taking_turns']
@@ -24,6 +24,7 @@ from tqdm import tqdm
 from .io import load_tensors, save_tensors
 from .losses import Weights, same_person, total_loss, vae_y_loss, weigh
 from .models import CrossModalVAE, at_rest
+from .together import any_of, mean_over_all, norms, rank, same_norms, same_start, world
 
 # %% ../nbs/04_training.ipynb #54c7950e
 @dataclass
@@ -94,11 +95,11 @@ def average_gradients(
     optimizer:torch.optim.Optimizer, # whose weights' gradients to average
 )->None:
     "Mean of the gradients over all processes; nothing to do in one"
-    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1): return
+    if world() == 1: return
     grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     flat = torch.cat([g.flatten() for g in grads])
     dist.all_reduce(flat)
-    for g, mean in zip(grads, (flat / dist.get_world_size()).split([g.numel() for g in grads])):
+    for g, mean in zip(grads, (flat / world()).split([g.numel() for g in grads])):
         g.copy_(mean.view_as(g))
 
 # %% ../nbs/04_training.ipynb #906e2708
@@ -178,8 +179,6 @@ def seed_step(
 )->None:
     "Seed torch for one step of one run, on one of the processes"
     torch.manual_seed((seed * 1_000_003 + step) * 1009 + rank())
-
-def rank(): return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 # %% ../nbs/04_training.ipynb #acaba7eb
 def save_checkpoint(
@@ -326,6 +325,7 @@ def train(
     save_every:int=200, # joint steps between checkpoints
     log_every:int=10, # joint steps between points of the loss curves
     bf16:bool=False, # forward passes in bfloat16
+    norm:str="all", # whose rows BatchNorm counts, see `norms`
     label:str="training", # on the progress bar
     callbacks:tuple=(), # (step, terms, model) -> numbers for the curves, None, or True to stop; after each joint step
 )->list: # loss curves: one dict (step and terms) for every `log_every` steps
@@ -348,15 +348,18 @@ def train(
     watch = check_finite if device.type == "cpu" else seldom
     precision = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     loop = algorithm1(model, pairs, targets, m, weights, optimizer, extra, first, precision, watch)
-    with asked_to_stop() as stop:
+    same_start(model)
+    with asked_to_stop() as stop, norms(model, norm):
         for step, terms in paced(loop, steps, [optimizer], lr, schedule, seed, first, label):
             said = [callback(step, terms, model) for callback in callbacks]
             told = {k: v for its in said if isinstance(its, dict) for k, v in its.items()}
             if told or step % log_every == 0:
-                curves.append(dict(step=step) | {k: v.item() for k, v in terms.items()} | told)
-            if checkpoint and rank() == 0 and ((step + 1) % save_every == 0 or step + 1 == steps or stop):
-                save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
-            if stop: raise KeyboardInterrupt(stopped(step + 1, steps, checkpoint))
+                curves.append(dict(step=step) | {k: v.item() for k, v in mean_over_all(terms).items()} | told)
+            leave = any_of(stop, device)
+            if (step + 1) % save_every == 0 or step + 1 == steps or leave:
+                same_norms(model)
+                if checkpoint and rank() == 0: save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
+            if leave: raise KeyboardInterrupt(stopped(step + 1, steps, checkpoint))
             if any(its is True for its in said): break
     return curves
 

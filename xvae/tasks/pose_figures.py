@@ -168,4 +168,5 @@ def codes_view(
     person = lambda value, name: IntSlider(value, 0, len(poses) - 1, description=name, continuous_update=False)
     way = lambda value, name: FloatSlider(value=value, min=0, max=1, step=0.1, description=name, continuous_update=False)
     show = lambda a, b, t, s: plot_between(model, poses[[a, b]], t, s)
-    return interactive(show, dict(auto_display=True), a=person(0, "picture A"), b=person(1, "picture B"), t=way(0.0, "z_t"), s=way(1.0, "z_s"))
+    sliders = dict(a=person(0, "picture A"), b=person(1, "picture B"), t=way(0.0, "z_t"), s=way(1.0, "z_s"))
+    return interactive(show, dict(auto_display=True), **sliders)
