@@ -85,7 +85,7 @@ def leeds(folder, name):
     flags = rng.permutation(14 * 20).reshape(1, 14, 20) < (20 if name == "lsp" else 240)
     joints = np.concatenate([rng.uniform(5, 150, (2, 14, 20)), flags])
     savemat(path := folder/"joints.mat", dict(joints=joints if name == "lsp" else joints.transpose(1, 0, 2)))
-    return path, lambda: [pose2d.label(f"im{i:04}.jpg", *row, np.ones(14), pose2d.FROM_LSP, path) for i, row in enumerate(zip(*pose2d.lsp_joints(path)[:2]))]
+    return path, lambda: [pose2d.label(f"im{i:04}.jpg", *row, np.ones(14), pose2d.FROM_LSP, path) for i, row in enumerate(zip(*pose2d.lsp_joints(path)[:2])) if row[1].sum() >= pose2d.LEAST]
 
 several("joints", leeds, "lsp", "lspet")
 
