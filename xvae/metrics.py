@@ -6,6 +6,7 @@
 __all__ = ['mpjpe', 'procrustes_align', 'pa_mpjpe', 'n_mpjpe', 'pck3d', 'auc3d', 'procrustes_mean', 'frame_mean', 'action_mean']
 
 # %% ../nbs/06_metrics.ipynb #75f0951f
+from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
@@ -76,14 +77,38 @@ def _rotation(x, y):
     h = _product(x.mT, y)
     finite = h.isfinite().all(-1).all(-1)[:, None, None]
     h = torch.where(finite, h, 0)
+    values, vectors = _largest(h if h.device.type == "mps" else h.double())
+    return torch.where(finite, _turn(vectors), torch.nan).to(h.dtype), values.to(h.dtype)
+
+def _det(h): return (h[:, 0] * torch.linalg.cross(h[:, 1], h[:, 2], dim=-1)).sum(-1)
+
+def _quadratic_form(h):
+    "K (N, 4, 4) of `h` (N, 3, 3)"
     (a, b, c), (d, e, f), (g, i, k) = (row.unbind(-1) for row in h.unbind(-2))
     rows = [
         [a + e + k, f - i, g - c, b - d],
         [f - i, a - e - k, b + d, g + c],
         [g - c, b + d, e - a - k, f + i],
         [b - d, g + c, f + i, k - a - e]]
-    values, vectors = torch.linalg.eigh(torch.stack([torch.stack(row, -1) for row in rows], -2))
-    return torch.where(finite, _turn(vectors[..., -1]), torch.nan), values[..., -1]
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+def _largest(h):
+    "The largest eigenvalue (N,) of K and a unit eigenvector (N, 4)"
+    numbers = torch.finfo(h.dtype)
+    size = torch.linalg.vector_norm(h, dim=(-2, -1)).clamp(min=numbers.tiny)
+    h = h / size[:, None, None]
+    K, one, near = _quadratic_form(h), torch.eye(4, dtype=h.dtype, device=h.device), 500 * numbers.eps
+    s = h.mT @ h - one[:3, :3] / 3
+    p = (s.square().sum((-2, -1)) / 6).sqrt()
+    angle = (_det(s) / (2 * p**3).clamp(min=numbers.tiny)).clamp(-1, 1).acos() / 3
+    s1 = (1 / 3 + 2 * p * angle.cos()).sqrt()
+    value = s1 + (1 - s1 * s1 + 2 * _det(h) / s1).clamp(min=0).sqrt()
+    q = h.new_tensor([0.61, 0.53, -0.47, 0.37]).expand(len(h), 4)[..., None] # at right angles to no usual one
+    for _ in range(3):
+        q = torch.linalg.solve_ex(K - (value + near)[:, None, None] * one, q)[0]
+        q = q / torch.linalg.vector_norm(q, dim=-2, keepdim=True)
+        value = (q * (K @ q)).sum((-2, -1))
+    return size * value, q[..., 0]
 
 def _turn(q):
     "Matrices (N, 3, 3) that rows of coordinates are multiplied by, from unit quaternions (N, 4), real part first"
@@ -100,20 +125,23 @@ def procrustes_align(
     target:Tensor, # (N, J, 3) true joints, mm
 )->Tensor: # (N, J, 3) mm, the predictions moved on their targets
     "Each prediction after the rotation, translation and scale, without reflection, that fit it best to its target"
-    return _in_blocks(_aligned, *_pair(pred, target))
+    pred, target = _pair(pred, target)
+    return _in_blocks(_aligned, pred, target) + target.mean(-2, keepdim=True)
 
 def _in_blocks(function, pred, target, block=2048):
     "On the CPU a few poses at a time, which stay in its cache"
     if pred.device.type != "cpu" or len(pred) <= block: return function(pred, target)
     return torch.cat([function(*its) for its in zip(pred.split(block), target.split(block))])
 
-def _aligned(pred, target):
+def _aligned(pred, target, errors=False):
+    "Predictions moved on their targets, relative to the targets' centroids; or how far from them (N,)"
     tiny = torch.finfo(pred.dtype).tiny
-    x, centroid = _centred(pred), target.mean(-2, keepdim=True)
+    x, y = _centred(pred), target - target.mean(-2, keepdim=True)
     x = x / x.abs().amax((-2, -1), keepdim=True).clamp(min=tiny)
-    rotation, inner = _rotation(x, target - centroid)
+    rotation, inner = _rotation(x, y)
     scale = inner / x.square().sum((-2, -1)).clamp(min=tiny)
-    return _product(x, scale[:, None, None] * rotation) + centroid
+    moved = _product(x, scale[:, None, None] * rotation)
+    return torch.linalg.vector_norm(moved - y, dim=-1).mean(-1) if errors else moved
 
 # %% ../nbs/06_metrics.ipynb #df4587d4
 def pa_mpjpe(
@@ -122,8 +150,7 @@ def pa_mpjpe(
     reduction:str="mean", # "none": a number for each pose
 )->Tensor: # mm; 0-d, or (N,)
     "Mean per-joint position error after `procrustes_align`"
-    errors = lambda pred, target: torch.linalg.vector_norm(_aligned(pred, target) - target, dim=-1).mean(-1)
-    return _reduce(_in_blocks(errors, *_pair(pred, target)), reduction)
+    return _reduce(_in_blocks(partial(_aligned, errors=True), *_pair(pred, target)), reduction)
 
 # %% ../nbs/06_metrics.ipynb #ea29e30b
 def n_mpjpe(
