@@ -120,7 +120,8 @@ def png(path, width, height):
     ids=["picture", "human36m", "sketch", "photo", "mask"])
 @pytest.mark.parametrize("side", [60_000, 10_000])
 def test_pictures_that_would_fill_the_memory(tmp_path, read, side):
-    with warnings.catch_warnings(action="ignore"), pytest.raises(ValueError, match="bomb.png"): read(png(tmp_path/"bomb.png", side, side))
+    warnings.simplefilter("ignore") # pytest puts it back
+    with pytest.raises(ValueError, match="bomb.png"): read(png(tmp_path/"bomb.png", side, side))
 
 def test_a_program_is_no_picture(tmp_path):
     "Pillow would hand it to Ghostscript"
@@ -276,3 +277,27 @@ def test_published_weights_are_what_their_name_says(tmp_path):
     named = path.rename(tmp_path/f"weights-{contents([path], False)[path][:8]}.pth")
     assert list(pictures._state(named)) == ["weight"]
     with pytest.raises(ValueError, match="as its name says"): pictures._state(named.rename(tmp_path/"weights-00000000.pth"))
+
+@pytest.mark.parametrize("name, old, new", [("run.json", "101.25", "101.35"), ("run.json", '"seed": 0', '"seed": 1'), ("run.json", '"seconds": 1.5', '"seconds": 9.5'),
+    ("curves.csv", "2.5", "2.6"), ("curves.csv", "\n1,", "\n7,")])
+def test_a_changed_run_is_noticed(tmp_path, name, old, new):
+    "A digit that is another is an error that names the file, whoever changed it"
+    from formats import RUN, stored
+    from xvae.experiments import find_run, job, read_run
+    from xvae.frames import last_loss
+    path, j = stored(tmp_path, name), job("smoke", device="cpu", results_dir=tmp_path)
+    assert find_run(tmp_path, RUN) == RUN == read_run(path.with_name("run.json")) and last_loss(j, RUN.id) < 2.5
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    for read in [lambda: find_run(tmp_path, RUN), lambda: read_run(path)] if name == "run.json" else [lambda: last_loss(j, RUN.id)]:
+        with pytest.raises(ValueError, match=name): read()
+
+def test_runs_from_before_there_were_checksums(tmp_path):
+    from formats import RUN, stored
+    from xvae.experiments import find_run, read_run
+    path = stored(tmp_path, "run.json")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert set(record.pop("sums")) == {"run", "curves"}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert find_run(tmp_path, RUN) == RUN == read_run(path)

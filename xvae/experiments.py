@@ -205,7 +205,7 @@ def choose_device(
     name="auto", # the first accelerator there is; else a torch device such as "cpu", "cuda:1", "mps", or an accelerator's number
 )->str:
     "A device that is there"
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if name == "auto": return accelerator.type if accelerator else "cpu"
     named = f"{accelerator.type}:{name}" if accelerator and isinstance(name, int) else str(name)
     try: torch.zeros(1, device=named)

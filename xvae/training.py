@@ -283,9 +283,9 @@ def paced(
 def step_all(schedulers):
     "The next learning rate of each"
     # a run that goes on has schedulers step before its optimisers
-    with warnings.catch_warnings(action="ignore", category=UserWarning):
-        for scheduler in schedulers:
-            scheduler.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for scheduler in schedulers: scheduler.step()
 
 # %% ../nbs/04_training.ipynb #d557b502
 class Asked:
