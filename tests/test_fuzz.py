@@ -19,8 +19,8 @@ def test_damaged_files():
     counts = fuzz(list(FORMS), 3, tell=lambda *it: told.append(it))
     assert counts.keys() == FORMS.keys() and all(sum(c.values()) == 3 for c in counts.values())
     assert [it for it in told if it[2] in ESCAPES] == [] == [name for name, c in counts.items() if any(c[k] for k in ESCAPES)]
-    ours = [n for n in FORMS if n.startswith(("tensors", "cache", "library", "prepared", "model", "checkpoint", "computed_safetensors", "weights"))]
-    assert len(ours) > 10 and sum(counts[n]["wrong"] for n in ours) == 0
+    ours = [n for n in FORMS if n.startswith(("tensors", "cache", "library", "prepared", "model", "checkpoint", "run", "curves", "computed", "weights"))]
+    assert len(ours) > 14 and sum(counts[n]["wrong"] for n in ours) == 0
     assert sum((counts[n] for n in FORMS), Counter())["refused"] > len(FORMS)
 
 def test_damage_is_seeded():
