@@ -67,7 +67,7 @@ def copy_others(titles):
         if "runs" in path.parts: continue
         (to := SOURCE/path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to)
-    for folder in "benchmarks", "examples": shutil.copytree(ROOT/folder, SOURCE/folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT/"examples", SOURCE/"examples", ignore=shutil.ignore_patterns("__pycache__"))
 
 def cell(it): return " ".join(str(it).split()).replace("|", r"\|").replace("$", r"\$")
 
