@@ -21,6 +21,7 @@ def smoke(results):
 def script(results, *lines):
     "A process of its own session that does `lines`, with a job `j` and two `runs` of a few seconds"
     start = f"""
+import signal; signal.signal(signal.SIGINT, signal.default_int_handler) # where tests run in the background it is ignored
 import sys; sys.path.insert(0, {str(ROOT / "tests")!r})
 from test_jobs import *
 j, runs = smoke({str(results)!r})"""

@@ -40,6 +40,7 @@ price_s_until | not said | - | without effect, as there is no price
 unpaired_x | Eq. 2 is a sum over the $N$ pairs; "unpaired data in the source domain" is future work | 3.1, 5 | as the paper
 detach_t | Algorithm 1 updates all weights with the gradient of Eq. 7 | 3.3 | as the paper
 cross_s | Eq. 4 takes $z_s$ of the same picture | 3.2 | as the paper
+norm | not said | - | BatchNorm over the rows of all GPUs, as if they were one
 validation | not said | - | the tables evaluate on test data; only the search for settings does otherwise
 fraction | "10% denotes that 10% training samples in Human3.6M are used"; Fig. 2 has "different ratios", which are not printed | Table 1, 4.1 | all, which each arm of a table changes; Fig. 2 here has 10, 30 and 100 %
 d_latent | "The dimension of each latent space is 64"; "All latent dimensions are set to 64" | 4.2, 4.1 | as the paper
