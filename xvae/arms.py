@@ -202,6 +202,7 @@ ARMS = dict(
     floors=[Arm("mean_sketch"), Arm("nearest_photo"), Arm("human")],
 )
 
+# %% ../nbs/52_arms.ipynb #c524ef17
 # in the order in which `make reproduce` runs them: task, arms
 NOTEBOOKS = {
     name: ("sketch" if name in ("fig2", "fig3") else "pose", [arm for group in groups for arm in ARMS[group]])

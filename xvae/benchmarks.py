@@ -438,6 +438,7 @@ def crowd(
 
 RINGS, AROUND = 12, 16 # of the mesh of a part
 
+# %% ../nbs/90_benchmarks.ipynb #dcfff795
 def mesh(
     joints:Tensor, # (N, 17, 3) mm, camera frame
     look:Look, # N looks
@@ -760,6 +761,7 @@ def point_rows(points:list, device="cpu")->list: # of rows
     return rows + [row(f"{axis}: exponent of {what}", exponent(points, name), "exponent", "<= 1.1", device)
                    for what, name in (("time", "seconds"), ("peak memory", "gb"))]
 
+# %% ../nbs/90_benchmarks.ipynb #f6517833
 def growth(size:str, device:str="cpu")->list: # of rows
     "How time and memory grow with data and networks"
     rows, N = [], LAPTOP.n_pairs
@@ -826,6 +828,7 @@ def two_processes(
         rates = [pool.submit(in_child, "steps_a_second", preset=preset, threads=1, seconds=seconds) for _ in range(2)]
         return sum(rate.result() for rate in rates)
 
+# %% ../nbs/90_benchmarks.ipynb #773496f1
 def thread_rows(
     quiet:dict, # steps a second of WAYS
     crowded:dict, # the same, beside a busy process

@@ -390,7 +390,7 @@ def strokes(b, kind, who): # parts of C5
         ),
     )
 
-
+# %% ../nbs/55_claims.ipynb #646c0d62
 C5 = Claim(
     "C5",
     "Unpaired sketches make translations cleaner and keep the network from over-fitting",
@@ -466,7 +466,7 @@ def swap_parts(who, kind, whom): # parts of C6
         ),
     )
 
-
+# %% ../nbs/55_claims.ipynb #ea60aee3
 C6 = Claim(
     "C6",
     "z_t holds the pose and not the appearance, z_s the appearance and not the pose",
@@ -508,7 +508,7 @@ def ends(metric, at, arm=OURS) -> dict:
         (arm, f"{metric}_{k}"): v for k, v in dict(ends=60.0, line=80.0, path=60 + 20 * at).items()
     }
 
-
+# %% ../nbs/55_claims.ipynb #8902fe6e
 C7 = Claim(
     "C7",
     "The latent space is smooth: what lies between two codes are natural poses",

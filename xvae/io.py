@@ -44,6 +44,7 @@ def writable(
         raise ValueError(f"{name} {folder}: nothing can be written there ({e}); name another folder") from None
     return folder
 
+# %% ../nbs/08_io.ipynb #bdce3d6c
 def left_behind(
     folder:Path, # where something was to be written
 )->list: # of paths
@@ -64,6 +65,7 @@ def remove(path):
     if path.is_dir(): shutil.rmtree(path, ignore_errors=True)
     else: path.unlink(missing_ok=True)
 
+# %% ../nbs/08_io.ipynb #eba60bec
 @contextmanager
 def whole(
     path, # file or folder to make

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PRICES', 'COARSE', 'MAP_SEEDS', 'WEIGHTS', 'PARTS', 'METHODS', 'SHOWN', 'FRAMES', 'map_arm', 'map_arms', 'map_rows',
-           'in_store', 'map_frame', 'at_point', 'asked_of', 'map_points', 'draw_panel', 'plt_rectangle', 'map_figure']
+           'in_store', 'map_frame', 'at_point', 'asked_of', 'map_points', 'draw_panel', 'map_figure']
 
 # %% ../nbs/58_map.ipynb #e30a3bc7
 import numpy as np
@@ -78,7 +78,7 @@ def map_rows(
         | origin(run, j)
     )
 
-
+# %% ../nbs/58_map.ipynb #2a1124d6
 def in_store(
     arms:dict, # from `map_arms`
     j:Job, # store
@@ -157,6 +157,7 @@ FRAMES = {"reproduced": "-", "not reproduced": "", "direction only": "--", "inco
 
 def draw_panel(ax, points, claim):
     "One claim with one number of pairs: weight over price"
+    from matplotlib.patches import Rectangle
     _, good, bad, form = SHOWN[claim]
     table, words = (points.pivot(index="picture_weight", columns="price_s", values=k) for k in ("effect", "verdict"))
     shown = ax.imshow(
@@ -172,15 +173,13 @@ def draw_panel(ax, points, claim):
         dark = value == value and np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
         words_of = "-" if np.isnan(value) else form.format(value)
         ax.text(x, y, words_of, ha="center", va="center", fontsize=6, color="white" if dark else "black")
-        if line := FRAMES[words.values[y, x]]: ax.add_patch(plt_rectangle(x, y, line))
+        line = FRAMES[words.values[y, x]]
+        if line: ax.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, ls=line, lw=1.2))
     ax.set_xticks(range(table.shape[1]), [f"{1024 * p:.3g}" for p in table.columns])
     ax.set_yticks(range(table.shape[0]), [f"{w:g}" for w in table.index])
     ax.tick_params(length=0, labelsize=6)
 
-def plt_rectangle(x, y, line):
-    from matplotlib.patches import Rectangle
-    return Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, ls=line, lw=1.2)
-
+# %% ../nbs/58_map.ipynb #8416e50f
 def map_figure(
     points:pd.DataFrame, # from `map_points`
     width:float, # inches

@@ -72,6 +72,7 @@ def _centred(x):
     x = x - x[..., :1, :]
     return x - x.mean(-2, keepdim=True)
 
+# %% ../nbs/06_metrics.ipynb #2de55845
 def _rotation(x, y):
     "The rotations R (N, 3, 3) that bring the centred `x` closest to `y`, and the inner products <x R, y> (N,)"
     h = _product(x.mT, y)

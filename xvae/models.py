@@ -212,6 +212,7 @@ class Saved:
         model.load_state_dict(tensors)
         return model.eval()
 
+# %% ../nbs/02_models.ipynb #fd18d849
 def rebuilt(about, path):
     "A model by the recipe that was saved with it"
     parts = {

@@ -70,6 +70,7 @@ def same_norms(
     for t in model.buffers():
         if t.is_floating_point(): dist.all_reduce(t); t /= world()
 
+# %% ../nbs/38_together.ipynb #f0c71831
 def mean_over_all(
     terms:dict, # name: 0-d tensor
 )->dict: # name: 0-d tensor

@@ -202,6 +202,7 @@ def check_weights(model, step):
     if its and not bool(torch.stack(its).all()): raise FloatingPointError(
         f"step {step}: weights are not finite, so training has diverged; nothing is kept of it: try a lower learning rate")
 
+# %% ../nbs/04_training.ipynb #bbcad986
 def load_checkpoint(
     path, # file that `save_checkpoint` wrote
     model:torch.nn.Module, # receives the weights

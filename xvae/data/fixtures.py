@@ -1241,6 +1241,7 @@ def pictures(
     rows["anna.jpg"]["mask"] = masks[0]
     return rows | _film(folder, frames, seen)
 
+# %% ../../nbs/25_fixtures.ipynb #0e20daa4
 def _people(people):
     return (
         dict(joints_2d=np.stack([xy for xy, _ in people]), confidence=np.stack([c for _, c in people]))

@@ -321,6 +321,7 @@ OTHERS = { # what people have that is not read: what to do
     "s_*_act_*": "the pictures of Integral",
     "S*/MyPoses": "Martinez' older form"}
 
+# %% ../../nbs/21_human36m.ipynb #253edb94
 def not_read(
     root, # folder of the dataset
 )->str: # for one "archives/Videos_S1.tgz and 6 more: an archive: unpack it"; "" if there is nothing of the kind

@@ -482,6 +482,7 @@ def lying(d):
     p["pelvis"] = ((2 * d.flip() - 1) * p["pelvis"][0], *p["pelvis"][1:])
     return p | _legs(d, 0.0, (-15, 110), (-5, 35), (-30, 30), (0, 120))
 
+# %% ../../nbs/14_motion.ipynb #dddaddb1
 def kicking(d):
     "A leg swung high, the trunk leaning away"
     return standing(d) | d.pose(

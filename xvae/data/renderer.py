@@ -321,38 +321,10 @@ class Parts(Batch):
         "(N, 31, P) everything, a row for each of `COLUMNS`"
         return torch.cat([getattr(self, f.name).flatten(2) for f in fields(self)], 2).transpose(1, 2)
 
-COLUMNS = (
-    "x",
-    "y",
-    "z",
-    "along_x",
-    "along_y",
-    "along_z",
-    "left_x",
-    "left_y",
-    "left_z",
-    "ahead_x",
-    "ahead_y",
-    "ahead_z",
-    "red",
-    "green",
-    "blue",
-    "red_beyond",
-    "green_beyond",
-    "blue_beyond",
-    "cut_along",
-    "cut_left",
-    "cut_ahead",
-    "cut",
-    "cloth",
-    "cloth_beyond",
-    "length",
-    "height",
-    "width",
-    "capsule",
-    "slender",
-    "opens",
-    "eyes",
+COLUMNS = tuple(
+    "x y z along_x along_y along_z left_x left_y left_z ahead_x ahead_y ahead_z "
+    "red green blue red_beyond green_beyond blue_beyond cut_along cut_left cut_ahead cut cloth "
+    "cloth_beyond length height width capsule slender opens eyes".split()
 )
 
 # %% ../../nbs/15_renderer.ipynb #cfd11390

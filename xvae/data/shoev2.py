@@ -649,6 +649,7 @@ def without_absent(
              for side, (ids, names) in copy.lists.items()}
     return replace(copy, lists=lists)
 
+# %% ../../nbs/33_shoev2.ipynb #a1feab41
 def _is_name(sketch):
     try: return bool(photo_of(sketch))
     except ValueError: return False

@@ -373,7 +373,7 @@ def fake_batch(
         torch.zeros(n, channels(s.picture), size, size, device=device), torch.zeros(s.batch, 17, 3, device=device), info
     )
 
-
+# %% ../../nbs/40_pose.ipynb #c066ffbb
 POSE = register(
     Task(
         "pose",

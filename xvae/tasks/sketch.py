@@ -300,6 +300,7 @@ def swaps(
     numbers = dict(sketch_of_swap=away(x, a), sketch_of_reconstruction=away(same, a), sketch_of_other=away(b, a))
     return numbers | swapped_colours(decode, x, same, data), dict(grid=swap_sheet(decode, a))
 
+# %% ../../nbs/41_sketch.ipynb #ca805423
 def swapped_colours(decode, x, same, data):
     "What the pictures `x`, A's z_t with B's z_s, tell of the known colours of B and of A; what reconstructions tell"
     a, photos = known_colours(data.test), network_input(data.train.photos)
@@ -323,17 +324,8 @@ def swap_sheet(decode, a, n=4):
     )
 
 
-SWAP_UNITS = {
-    k: "px" if k.startswith("sketch") else "R2"
-    for k in (
-        "sketch_of_swap",
-        "sketch_of_reconstruction",
-        "sketch_of_other",
-        "colour_of_b",
-        "colour_of_a",
-        "colour_reconstructed",
-    )
-}
+SWAP_UNITS = {f"sketch_of_{k}": "px" for k in ("swap", "reconstruction", "other")}
+SWAP_UNITS |= {f"colour_{k}": "R2" for k in ("of_b", "of_a", "reconstructed")}
 
 # %% ../../nbs/41_sketch.ipynb #9ed201b5
 def pictures(
