@@ -1,4 +1,5 @@
 import shutil, subprocess, sysconfig
+from multiprocessing import Pipe
 from pathlib import Path
 import pytest, torch
 
@@ -14,6 +15,12 @@ def check(*args, **kwargs):
     done = run(*args, **kwargs)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
+
+def sent(it):
+    "What another process gets of it"
+    ours, theirs = Pipe()
+    ours.send(it)
+    return theirs.recv()
 
 def copy(to, *names):
     "Copy the project's files and folders of these names into the folder `to`, which it returns"

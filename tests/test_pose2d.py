@@ -1,9 +1,10 @@
 "LSP, LSPET and MPII: what a reader gives back is what was written, and damage is one line that says what to do"
-import json, pickle, shutil
+import json, shutil
 from functools import partial
 import numpy as np
 import pytest
 from PIL import Image
+from conftest import sent
 from scipy.io import savemat
 from xvae.data.fixtures import known, write_fixture
 from xvae.data.pose2d import FROM_LSP, FROM_MPII, lsp, lspet, mask_path, mpii, read_picture, to_ours
@@ -135,10 +136,10 @@ def test_test_pictures_are_left_out(tmp_path):
     assert len(lsp(tmp_path, "all")) == 3
 
 def test_pieces_stream_and_travel(leeds):
-    "A piece can be pickled, and opens a picture only when its turn comes"
+    "A piece can be sent to a worker, and opens a picture only when its turn comes"
     (piece,) = lsp(leeds)
     (leeds/"lsp_dataset/images/im0002.jpg").unlink()
-    piece = pickle.loads(pickle.dumps(piece)).shots() # noqa: S301 its own, as between processes
+    piece = sent(piece).shots()
     assert next(piece).image.shape == (60, 70, 3)
     assert "im0002.jpg: no such file" in refused(lambda: next(piece))
 

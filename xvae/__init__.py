@@ -22,23 +22,6 @@ from .training import validated
 
 # %% ../nbs/09_face.ipynb #2b994f7f
 _all_ = [
-    "CrossModalVAE",
-    "SourceVAE",
-    "TargetVAE",
-    "Weights",
-    "Gaussian",
-    "Bernoulli",
-    "Categorical",
-    "ResNetEncoder",
-    "ConvDecoder",
-    "mlp",
-    "train",
-    "target_steps",
-    "Batch",
-    "tensor_pairs",
-    "tensor_targets",
-    "loader_pairs",
-    "loader_targets",
-    "validated",
-    "Best",
-]
+    "CrossModalVAE", "SourceVAE", "TargetVAE", "Weights", "Gaussian", "Bernoulli", "Categorical", "ResNetEncoder",
+    "ConvDecoder", "mlp", "train", "target_steps", "Batch", "tensor_pairs", "tensor_targets", "loader_pairs",
+    "loader_targets", "validated", "Best"]

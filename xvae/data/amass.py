@@ -22,30 +22,9 @@ from ..io import below, fault, read_npz
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0
 BODY_JOINTS = (
-    "pelvis",
-    "L_hip",
-    "R_hip",
-    "spine1",
-    "L_knee",
-    "R_knee",
-    "spine2",
-    "L_ankle",
-    "R_ankle",
-    "spine3",
-    "L_foot",
-    "R_foot",
-    "neck",
-    "L_collar",
-    "R_collar",
-    "head",
-    "L_shoulder",
-    "R_shoulder",
-    "L_elbow",
-    "R_elbow",
-    "L_wrist",
-    "R_wrist",
-    "head_top",
-)
+    "pelvis", "L_hip", "R_hip", "spine1", "L_knee", "R_knee", "spine2", "L_ankle", "R_ankle", "spine3", "L_foot",
+    "R_foot", "neck", "L_collar", "R_collar", "head", "L_shoulder", "R_shoulder", "L_elbow", "R_elbow", "L_wrist",
+    "R_wrist", "head_top")
 BODY_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 15)
 
 # %% ../../nbs/23_amass.ipynb #8a1264bf

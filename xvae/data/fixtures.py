@@ -693,23 +693,7 @@ def lspet(
 # %% ../../nbs/25_fixtures.ipynb #de423424
 # among the 17; the 8th is the middle of the shoulders
 MPII16 = [
-    3,
-    2,
-    1,
-    4,
-    5,
-    6,
-    0,
-    None,
-    8,
-    10,
-    16,
-    15,
-    14,
-    11,
-    12,
-    13,
-]
+    3, 2, 1, 4, 5, 6, 0, None, 8, 10, 16, 15, 14, 11, 12, 13]
 NOTHING = np.zeros((0, 0))
 
 # %% ../../nbs/25_fixtures.ipynb #a50ac27c

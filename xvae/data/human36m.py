@@ -130,24 +130,7 @@ def to_pixels(
 # %% ../../nbs/21_human36m.ipynb #487bd16a
 # the 17 joints among the 32, in the order of JOINTS
 FROM_32 = (
-    0,
-    1,
-    2,
-    3,
-    6,
-    7,
-    8,
-    12,
-    13,
-    14,
-    15,
-    17,
-    18,
-    19,
-    25,
-    26,
-    27,
-)
+    0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 
 # %% ../../nbs/21_human36m.ipynb #54e02a6f
 def facing(
@@ -243,22 +226,8 @@ def check_poses(
 
 # %% ../../nbs/21_human36m.ipynb #1c0bab42
 ACTIONS = (
-    "Directions",
-    "Discussion",
-    "Eating",
-    "Greeting",
-    "Phoning",
-    "Photo",
-    "Posing",
-    "Purchases",
-    "Sitting",
-    "SittingDown",
-    "Smoking",
-    "Waiting",
-    "WalkDog",
-    "Walking",
-    "WalkTogether",
-)
+    "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases", "Sitting",
+    "SittingDown", "Smoking", "Waiting", "WalkDog", "Walking", "WalkTogether")
 RENAMED = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"} # S1's names
 _numbers = """Directions S5 12, Discussion S5 23 S9 12 S11 12, Eating S1 2- S6 12, Greeting S5 12 S11 2-, Phoning S7 2- S11 32,
 Posing S6 2-, Sitting S1 12 S6 12, SittingDown S1 2- S5 -1 S7 -1 S8 -1 S9 -1 S11 -1, Smoking S11 2-, Photo S5 -2 S6 -1 S7 -1,

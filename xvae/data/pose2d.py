@@ -23,39 +23,11 @@ from .skeletons import JOINTS
 
 # %% ../../nbs/22_pose2d.ipynb #bc07679a
 LSP = (
-    "RAnkle",
-    "RKnee",
-    "RHip",
-    "LHip",
-    "LKnee",
-    "LAnkle",
-    "RWrist",
-    "RElbow",
-    "RShoulder",
-    "LShoulder",
-    "LElbow",
-    "LWrist",
-    "Neck",
-    "HeadTop",
-)
+    "RAnkle", "RKnee", "RHip", "LHip", "LKnee", "LAnkle", "RWrist", "RElbow", "RShoulder", "LShoulder", "LElbow",
+    "LWrist", "Neck", "HeadTop")
 MPII = (
-    "RAnkle",
-    "RKnee",
-    "RHip",
-    "LHip",
-    "LKnee",
-    "LAnkle",
-    "Pelvis",
-    "Thorax",
-    "UpperNeck",
-    "HeadTop",
-    "RWrist",
-    "RElbow",
-    "RShoulder",
-    "LShoulder",
-    "LElbow",
-    "LWrist",
-)
+    "RAnkle", "RKnee", "RHip", "LHip", "LKnee", "LAnkle", "Pelvis", "Thorax", "UpperNeck", "HeadTop", "RWrist",
+    "RElbow", "RShoulder", "LShoulder", "LElbow", "LWrist")
 
 # %% ../../nbs/22_pose2d.ipynb #10327b38
 def where_in(

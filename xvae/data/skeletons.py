@@ -15,24 +15,7 @@ JOINTS = ("Pelvis", "RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle", "Spine
           "LShoulder", "LElbow", "LWrist", "RShoulder", "RElbow", "RWrist")
 # the joint that a bone comes from; the pelvis has none
 PARENTS = (
-    -1,
-    0,
-    1,
-    2,
-    0,
-    4,
-    5,
-    0,
-    7,
-    8,
-    9,
-    8,
-    11,
-    12,
-    8,
-    14,
-    15,
-)
+    -1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
 MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13) # the same joint on the other side
 
 # %% ../../nbs/11_skeletons.ipynb #d8c845e8
