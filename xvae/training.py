@@ -356,7 +356,7 @@ def train(
             told = {k: v for its in said if isinstance(its, dict) for k, v in its.items()}
             if told or step % log_every == 0:
                 curves.append(dict(step=step) | {k: v.item() for k, v in mean_over_all(terms).items()} | told)
-            leave = any_of(stop, device)
+            leave = (world() == 1 or step % log_every == 0) and any_of(stop, device) # asking the others waits for them
             if (step + 1) % save_every == 0 or step + 1 == steps or leave:
                 same_norms(model)
                 if checkpoint and rank() == 0: save_checkpoint(checkpoint, model, optimizer, step + 1, curves, run)
