@@ -1,12 +1,14 @@
-"The rivals get what ours gets and nothing more, train one head for both, and survive the least of data"
+"The rivals get what ours gets and nothing more, train one head for those that need it, and survive the least of data"
 from dataclasses import replace
 import pytest, torch
 from xvae.data.cameras import weak_project
 from xvae.experiments import SMOKE
 from xvae.tasks import rivals
 from xvae.tasks.pose import UNITS, load_data, used_pairs
-from xvae.tasks.rivals import RIVALS, Lifter, lift, look, matches, train_head, train_lifter, trained_head, warped
+from xvae.tasks.methods import RIVALS, SEES
+from xvae.tasks.rivals import Lifter, lift, look, matches, train_head, train_lifter, trained_head, warped
 
+WITH_HEAD = "martinez", "chen_ramanan"
 each = pytest.mark.parametrize("rival", RIVALS.values(), ids=RIVALS)
 
 @pytest.fixture(scope="module")
@@ -30,9 +32,9 @@ def with_joints(poses, rows, value):
 
 # The head
 
-def test_one_head_for_both(data, trained):
-    "Also if the data were loaded anew in between, as they are for every run"
-    for rival in RIVALS.values(): rival(SMOKE, load_data(SMOKE))
+def test_one_head_for_all(data, trained):
+    "Also if the data were loaded anew in between, as they are for every run, and a rival has settings of its own"
+    for name in WITH_HEAD: RIVALS[name](replace(SMOKE, rival=(("name", name),)), load_data(SMOKE))
     assert len(trained) == 1
 
 def test_another_run_has_another_head(data, trained):
@@ -63,9 +65,18 @@ def test_test_poses_are_not_seen(data):
     heads = [train_head(SMOKE, d) for d in (data, replace(data, test=with_joints(data.test, slice(None), torch.nan)))]
     assert all(torch.equal(a, b) for a, b in zip(*(h.state_dict().values() for h in heads)))
 
-def test_martinez_knows_no_library(data):
+def blind(poses):
+    "The set with nothing to see and nothing known"
+    return replace(poses, images=torch.zeros_like(poses.images), joints_2d=torch.full_like(poses.joints_2d, torch.nan))
+
+@pytest.mark.parametrize("name", [name for name in RIVALS if not SEES[name][2]])
+def test_who_needs_no_library_knows_none(name, data):
     library = torch.full_like(data.library, torch.nan)
-    assert RIVALS["martinez"](SMOKE, data) == RIVALS["martinez"](SMOKE, replace(data, library=library))
+    assert RIVALS[name](SMOKE, data) == RIVALS[name](SMOKE, replace(data, library=library))
+
+@pytest.mark.parametrize("name", [name for name in RIVALS if not SEES[name][1]])
+def test_who_needs_no_other_pictures_sees_none(name, data):
+    assert RIVALS[name](SMOKE, data) == RIVALS[name](SMOKE, replace(data, wild=blind(data.wild)))
 
 # The same again
 

@@ -27,7 +27,7 @@ from .data.rendered import one_thread_each
 from .task import settings_from, task_of, train_model
 from .together import from_first, rank, shared_out, wait_for_all, world
 from .tasks.pose import PoseSettings
-from .tasks.rivals import POSE
+from .tasks.methods import POSE
 from .tasks.sketch import SKETCHES, SketchSettings
 from .training import joint_loss, joint_steps, target_loss, target_steps
 

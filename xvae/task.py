@@ -96,7 +96,8 @@ def settings_from(
     "Settings from their record"
     kinds = [kind for kind in TASKS if record.keys() <= {f.name for f in fields(kind)}]
     if not kinds: raise ValueError(f"no task has the settings {', '.join(record)}; import or define the task first")
-    return kinds[-1](**{k: tuple(v) if isinstance(v, list) else v for k, v in record.items()})
+    tuples = lambda v: tuple(map(tuples, v)) if isinstance(v, list) else v
+    return kinds[-1](**{k: tuples(v) for k, v in record.items()})
 
 # %% ../nbs/39_task.ipynb #a316ac9c
 def train_model(

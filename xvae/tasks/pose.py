@@ -75,8 +75,9 @@ class PoseSettings(HasWeights):
     data_seed:int = 0 # rendered people: another seed, other motion, light, places and people in the wild set
     library:str = "usual" # rendered people: which unpaired poses, one of LIBRARIES
     paired_steps:bool = False # target steps take the poses of the pairs, as many steps as the library would give
+    rival:tuple = () # (name, value), ... of a method of others that has settings of its own
 
-    LATER = (*HasWeights.LATER, "picture", "epochs", "data_seed", "library", "paired_steps")
+    LATER = (*HasWeights.LATER, "picture", "epochs", "data_seed", "library", "paired_steps", "rival")
 
 # %% ../../nbs/40_pose.ipynb #9c420eb1
 def plain(
