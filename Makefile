@@ -5,6 +5,9 @@ ARGS ?=
 # How many runs are trained at a time: make table1 JOBS=4. Without it one a core, or one on a GPU
 JOBS ?= $(XVAE_JOBS)
 export XVAE_JOBS := $(JOBS)
+# Who trains for `make reproduce`, instead of this machine: EXECUTOR=slurm EXECUTOR_ARGS="timeout_min=600" (nbs/66_cluster.ipynb)
+EXECUTOR ?=
+EXECUTOR_ARGS ?=
 # Where one table's numbers go. It starts empty, so that everything is trained here; `make reproduce` adds to results/ instead.
 RESULTS ?= _runs/results
 
@@ -23,6 +26,7 @@ help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
 	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
 	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
+	@echo "                EXECUTOR=slurm queues them on a cluster instead, and waits (nbs/66_cluster.ipynb)"
 	@echo "make test       check everything"
 	@echo "make site       all notebooks, results and functions as a website, with search and an explorer: _site/html/index.html"
 	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
@@ -44,7 +48,7 @@ $(notebooks): setup
 	@test -n $(call quoted,$(ARGS)) || cat $(call quoted,$(RESULTS))/$@.md
 
 reproduce: setup
-	$(bin)/python tools/reproduce.py $(ARGS)
+	$(bin)/python tools/reproduce.py $(ARGS) $(if $(EXECUTOR),--executor $(EXECUTOR) $(EXECUTOR_ARGS))
 
 test: setup
 	$(bin)/python -m pytest

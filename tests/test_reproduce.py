@@ -94,3 +94,5 @@ def test_all_of_them():
     assert set(arms.NOTEBOOKS) == {path.stem for path in NOTEBOOKS} - {"search", "search_swaps", "lengths"}
     done = subprocess.run([sys.executable, ROOT/"tools/reproduce.py", "-p", "data", "openmoji"], text=True, capture_output=True)
     assert done.returncode and "parameter data: all notebooks share preset, seeds, device, results_dir" in done.stderr
+    done = subprocess.run([sys.executable, ROOT/"tools/reproduce.py", "--executor", "pbs"], text=True, capture_output=True)
+    assert done.returncode and "expected slurm or local" in done.stderr
