@@ -5,6 +5,9 @@ ARGS ?=
 # How many runs are trained at a time: make table1 JOBS=4. Without it one a core, or one on a GPU
 JOBS ?= $(XVAE_JOBS)
 export XVAE_JOBS := $(JOBS)
+# Threads of a run on the CPU: THREADS=4, or THREADS=fastest. Without it one, whatever the machine
+THREADS ?= $(XVAE_THREADS)
+export XVAE_THREADS := $(THREADS)
 # Who trains for `make reproduce`, instead of this machine: EXECUTOR=slurm EXECUTOR_ARGS="timeout_min=600" (nbs/66_cluster.ipynb)
 EXECUTOR ?=
 EXECUTOR_ARGS ?=
@@ -26,6 +29,7 @@ help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
 	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
 	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
+	@echo "                THREADS=fastest lets a run have as many threads of its share of the cores as it is fastest on; without it one"
 	@echo "                EXECUTOR=slurm queues them on a cluster instead, and waits (nbs/66_cluster.ipynb)"
 	@echo "make test       check everything"
 	@echo "make site       all notebooks, results and functions as a website, with search and an explorer: _site/html/index.html"
