@@ -1,5 +1,7 @@
 # `make table1` and `make test` do all set-up first, in .venv. Another Python: make test PYTHON=python3.12
 PYTHON ?= python3
+# Which build of PyTorch: TORCH=cpu is without the CUDA libraries, which are half of what is installed. Without it, what the package index has
+TORCH ?=
 # Parameters of the notebooks, for one: make table1 ARGS="-p preset smoke -p seeds 0,1,2"
 ARGS ?=
 # How many runs are trained at a time: make table1 JOBS=4. Without it one a core, or one on a GPU
@@ -43,7 +45,7 @@ setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	@$(call quoted,$(PYTHON)) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit("xvae needs Python 3.10 or newer and %s is %d.%d. Name another: make PYTHON=python3.12 ..." % (sys.argv[1], *v[:2]))' $(call quoted,$(PYTHON))
 	test -x $(bin)/pip || $(call quoted,$(PYTHON)) -m venv .venv
-	$(bin)/python -m pip install --editable '.[dev]' --constraint constraints.txt
+	$(if $(TORCH),$(bin)/python -m pip install uv && $(bin)/uv pip install --python .venv --torch-backend $(TORCH),$(bin)/python -m pip install) --editable '.[dev]' --constraint constraints.txt
 	@touch $@
 
 $(notebooks): setup
