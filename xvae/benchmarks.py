@@ -11,11 +11,11 @@ __all__ = ['COLUMNS', 'CHILD', 'M', 'DECODED', 'RINGS', 'AROUND', 'LEAST', 'WAYS
            'renderer', 'write_files', 'forget', 'unpacked', 'same', 'batches', 'image_folder', 'pictures_a_second',
            'reading', 'reading_rows', 'share_rows', 'pictures', 'Point', 'exponent', 'resident', 'drawn_data',
            'grown_networks', 'point_rows', 'growth', 'growth_figure', 'steps_a_second', 'two_processes', 'thread_rows',
-           'threads', 'seconds_of', 'two_runs', 'job_rows', 'jobs', 'table1_seconds', 'table1_rows', 'table1', 'table',
-           'keep', 'missing', 'main', 'measured']
+           'threads', 'shared_steps', 'by_processes', 'process_rows', 'processes', 'seconds_of', 'two_runs', 'job_rows',
+           'jobs', 'table1_seconds', 'table1_rows', 'table1', 'table', 'keep', 'missing', 'main', 'measured']
 
 # %% ../nbs/90_benchmarks.ipynb #b6a1085a
-import json, os, platform, subprocess, sys, tempfile, time
+import json, os, platform, socket, subprocess, sys, tempfile, time
 from argparse import ArgumentParser
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,9 +24,11 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import torch
+import torch.distributed as dist
 import xvae
 from PIL import Image
 from torch import Tensor, nn
@@ -48,6 +50,7 @@ from .metrics import pa_mpjpe
 from .networks import ConvDecoder, ResNetEncoder, mlp
 from .side_by_side import cores, do_runs
 from .tasks.pose import PoseModel, load_data, network_target, pose_extra, pose_pairs
+from .together import any_of, joined, norms, part_of
 from .training import Batch, adam, algorithm1, check_finite, joint_loss, target_loss, tensor_targets, update
 
 # %% ../nbs/90_benchmarks.ipynb #c8fbbc86
@@ -142,11 +145,12 @@ CHILD = "; ".join((
 
 def in_child(
     name:str, # of a function of this module
+    env:dict|None=None, # what its environment has besides
     **how, # its arguments, that JSON can hold
 ): # what it gives
     "A function in a process of its own"
     path = os.pathsep.join(filter(None, (str(Path(xvae.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    env = os.environ | dict(PYTHONPATH=path, TQDM_DISABLE="1")
+    env = os.environ | dict(PYTHONPATH=path, TQDM_DISABLE="1") | (env or {})
     words = [sys.executable, "-c", CHILD, json.dumps((name, how))]
     done = subprocess.run(words, env=env, capture_output=True, text=True, encoding="utf-8")
     if done.returncode: raise RuntimeError(f"{name} failed in a process of its own: {done.stderr.strip()[-2000:]}")
@@ -854,6 +858,55 @@ def threads(size:str, device:str="cpu")->list: # of rows
         with busy(): return once()
     return thread_rows(*(pd.DataFrame([its() for _ in range(rounds)]).median().to_dict() for its in (once, beside)))
 
+# %% ../nbs/90_benchmarks.ipynb #90d00001
+def shared_steps(
+    preset:str, # of the pose task
+    seconds:float, # how long; 0 = one step
+)->tuple: # steps a second, part of the time spent on sums over processes
+    "Steps of this process, which does its part of the batch"
+    spent, add_up = [0.0], dist.all_reduce
+    def timed(*args, **how):
+        began = time.perf_counter()
+        try: return add_up(*args, **how)
+        finally: spent[0] += time.perf_counter() - began
+    with joined("cpu"), patch.object(dist, "all_reduce", timed):
+        p = parts(part_of(PRESETS["pose"][preset]))
+        with norms(p.model, "all"):
+            loop = loop_of(p, 1)
+            for _ in range(3): next(loop)
+            spent[0], done, began = 0.0, 0, time.perf_counter()
+            while True:
+                next(loop)
+                done, took = done + 1, time.perf_counter() - began
+                if any_of(took >= seconds): return done / took, spent[0] / took
+
+def by_processes(
+    n:int, # how many
+    **how, # see `shared_steps`
+)->tuple: # of the first of them
+    "Steps of several processes of one run"
+    with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
+    env = lambda i: dict(RANK=str(i), LOCAL_RANK=str(i), WORLD_SIZE=str(n), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    with ThreadPoolExecutor(n) as pool:
+        its = [pool.submit(in_child, "shared_steps", env=env(i), **how) for i in range(n)]
+        return tuple(it.result() for it in its)[0]
+
+# %% ../nbs/90_benchmarks.ipynb #90d00002
+def process_rows(
+    one:tuple, # steps a second and part spent on sums, of one process
+    two:tuple, # the same of two
+)->list: # of rows
+    "What they come to"
+    say = lambda what, *value: row(f"one run by two processes: {what}", *value, threads=2)
+    return [row("one run by one process", one[0], "steps/s", threads=1), say("steps", two[0], "steps/s"),
+        say("time / that of one process", one[0] / two[0]), say("part spent on sums over both", two[1], "share")]
+
+def processes(size:str, device:str="cpu")->list: # of rows
+    "One run, by one process and by two"
+    preset, seconds, rounds = of(size, ("smoke", 0, 1), ("laptop", 20, 3))
+    turns = [[by_processes(n, preset=preset, seconds=seconds) for n in (1, 2)] for _ in range(rounds)]
+    return process_rows(*(tuple(np.median(its, 0)) for its in zip(*turns)))
+
 # %% ../nbs/90_benchmarks.ipynb #da60b579
 def seconds_of(
     runs:list, # planned
@@ -926,7 +979,7 @@ def table1(size:str, device:str="cpu")->list: # of rows
 # %% ../nbs/90_benchmarks.ipynb #ce653013
 GROUPS = dict(
     steps=steps, metrics=metrics, peers=peers, renderer=renderer, pictures=pictures, growth=growth, threads=threads,
-    jobs=jobs, table1=table1)
+    processes=processes, jobs=jobs, table1=table1)
 ONLY_NAMED = ("table1",) # that takes hours
 ON_DEVICE = ("steps", "metrics", "renderer", "pictures", "peers") # the others measure the CPU
 
