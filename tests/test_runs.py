@@ -11,7 +11,7 @@ from xvae.task import task_of
 
 STORED = sorted((ROOT/"results").rglob("run.json"))
 OTHER = dict(d_t=8, d_s=8, sigma_picture=0.01, price_s=1e-5, price_s_start=1e-4, price_s_hold=0.3, price_s_until=0.7, unpaired_x=1.0,
-             detach_t=True, cross_s="person", picture="grey", epochs=2.0, data_seed=3, library="wider", paired_steps=True, norm="own", rival=(("lr", 0.1),)) # for each later field a value that is not its default
+             detach_t=True, cross_s="person", picture="grey", epochs=2.0, data_seed=3, library="wider", paired_steps=True, norm="own", objective="dmvae", stage=0.7, rival=(("lr", 0.1),)) # for each later field a value that is not its default
 later = pytest.mark.parametrize("task, name", [(task, name) for task, presets in PRESETS.items() for name in presets["smoke"].LATER])
 
 def test_names_are_those_of_the_settings():

@@ -7,6 +7,7 @@ __all__ = ['same', 'head', 'read', 'SourceVAE', 'TargetVAE', 'at_rest', 'in_batc
            'rebuilt', 'Encoded', 'CrossModalVAE']
 
 # %% ../nbs/02_models.ipynb #915c36a3
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ from .together import of_all, own_rows
 def same(x): return x
 
 def head(n_features, d): # features -> mean and raw log-variance
-    return nn.LazyLinear(2 * d) if n_features is None else nn.Linear(n_features, 2 * d)
+    with warnings.catch_warnings():
+        if not d: warnings.simplefilter("ignore", UserWarning) # of a layer without weights
+        return nn.LazyLinear(2 * d) if n_features is None else nn.Linear(n_features, 2 * d)
 
 
 def read(features, *heads): # one posterior for each head
@@ -45,7 +48,7 @@ class SourceVAE(nn.Module):
         decoder:nn.Module, # (N, d_t + d_s) -> x
         n_features:int|None=None, # length of the encoder's output; None = seen at the first batch
         d_t:int=64, # length of z_t
-        d_s:int=64, # length of z_s
+        d_s:int=64, # length of z_s; 0 = no private code
         drawn=None, # fixed map from what the encoder sees to what the decoder draws; None = the same
         seen=None, # fixed map back, for pictures that were decoded; None = the same
     ):

@@ -24,6 +24,7 @@ from ..data.sketches import LEVEL, split_photos, to_distance, to_strokes
 from ..losses import HasWeights
 from ..models import CrossModalVAE, SourceVAE, TargetVAE
 from ..networks import ConvDecoder, ResNetEncoder
+from ..peers import equipped
 from ..task import Feed, Task, register
 from ..training import Batch, tensor_targets
 
@@ -59,8 +60,9 @@ class SketchSettings(HasWeights):
     schedule:str = "cosine" # see `learning_rate`
     bf16:bool = False # forward passes in bfloat16
     epochs:float|None = None # passes over the pairs that are used; None = `steps`
+    rival:tuple = () # (name, value), ... of a method of others that has settings of its own
 
-    LATER = (*HasWeights.LATER, "epochs")
+    LATER = (*HasWeights.LATER, "epochs", "rival")
 
 METHODS = dict(
     ours=lambda s: s, without_td=lambda s: replace(s, td=False), paired_steps=lambda s: replace(s, td="paired")
@@ -105,14 +107,10 @@ def build(
     s:SketchSettings, # sizes
 )->CrossModalVAE:
     "Two convolutional VAEs"
-    x, y, d_t, d_s = (
-        ResNetEncoder(s.encoder),
-        ResNetEncoder(s.encoder, in_channels=1),
-        s.d_t or s.d_latent,
-        s.d_s or s.d_latent,
-    )
+    x, y, (d_t, d_s) = ResNetEncoder(s.encoder), ResNetEncoder(s.encoder, in_channels=1), s.dims
     vae_x = SourceVAE(x, ConvDecoder(d_t + d_s, s.image_size, s.decoder_channels), x.n_features, d_t, d_s)
-    return CrossModalVAE(vae_x, TargetVAE(y, ConvDecoder(d_t, s.image_size, s.decoder_channels, 1), y.n_features, d_t))
+    vae_y = TargetVAE(y, ConvDecoder(d_t, s.image_size, s.decoder_channels, 1), y.n_features, d_t)
+    return equipped(CrossModalVAE(vae_x, vae_y), s.objective)
 
 # %% ../../nbs/41_sketch.ipynb #dca5db80
 def discard(
