@@ -51,7 +51,7 @@ from .networks import ConvDecoder, ResNetEncoder, mlp
 from .side_by_side import cores, do_runs
 from .tasks.pose import PoseModel, load_data, network_target, pose_extra, pose_pairs
 from .together import any_of, joined, norms, part_of
-from .training import Batch, adam, algorithm1, check_finite, joint_loss, target_loss, tensor_targets, update
+from .training import Batch, adam, algorithm1, check_finite, joint_loss, seed_step, target_loss, tensor_targets, update
 
 # %% ../nbs/90_benchmarks.ipynb #c8fbbc86
 COLUMNS = ("group", "what", "device", "value", "unit", "goal", "met", "processor", "cores", "threads", "torch")
@@ -667,18 +667,18 @@ def share_rows(
     rounds:int, # see `milliseconds`
 )->list: # of rows
     "What reading real pictures is of a step"
-    p = parts(s, device)
-    pairs = pose_pairs(poses, poses, s, device)
-    known = p.pairs()
-    def joint():
-        with p.precision: terms = joint_loss(p.model, known, p.weights, p.extra)
+    p, n, steps = parts(s, device), s.batch + s.wild_batch, count()
+    pairs, known = pose_pairs(poses, poses, s, device), p.pairs()
+    def joint(batch):
+        with p.precision: terms = joint_loss(p.model, batch, p.weights, p.extra)
         update(p.optimizer, terms)
-    t = milliseconds({"its batch": pairs, "joint step": joint}, rounds, device=device)
-    share = float(np.median(t["its batch"] / (t["its batch"] + t["joint step"])))
-    about = f"pictures of {poses.image_size} px, warm, {s.encoder}, batch of {s.batch + s.wild_batch}"
+    def fed(): seed_step(0, next(steps)); joint(pairs())
+    ways = {"reading": lambda: poses[torch.randint(len(poses), (n,))], "joint step": lambda: joint(known), "joint step with its batch": fed}
+    t = medians({k: v for name, f in ways.items() for k, v in milliseconds({name: f}, rounds, 4, device).items()}) # one after another
+    about = f"pictures of {poses.image_size} px, warm, {s.encoder}, batch of {n}"
     say = lambda what, *value: row(f"{about}: {what}", *value, device=device)
-    times = [say(name, ms, "ms") for name, ms in medians(t).items()]
-    return times + [say("its batch / joint step with its batch", share, "ratio", "<= 0.05")]
+    share = max(0.0, 1 - t["joint step"] / t["joint step with its batch"])
+    return [say(name, ms, "ms") for name, ms in t.items()] + [say("what its batch adds / joint step with its batch", share, "ratio", "<= 0.05")]
 
 def pictures(size:str, device:str="cpu")->list: # of rows
     "Real pictures, from files to the step"
