@@ -673,12 +673,18 @@ def share_rows(
         with p.precision: terms = joint_loss(p.model, batch, p.weights, p.extra)
         update(p.optimizer, terms)
     def fed(): seed_step(0, next(steps)); joint(pairs())
-    ways = {"reading": lambda: poses[torch.randint(len(poses), (n,))], "joint step": lambda: joint(known), "joint step with its batch": fed}
-    t = medians({k: v for name, f in ways.items() for k, v in milliseconds({name: f}, rounds, 4, device).items()}) # one after another
+    ways = {
+        "reading": lambda: poses[torch.randint(len(poses), (n,))],
+        "joint step": lambda: joint(known),
+        "joint step with its batch": fed,
+    }
+    t = {}
+    for name, way in ways.items(): t |= medians(milliseconds({name: way}, rounds, 4, device)) # not in turns
     about = f"pictures of {poses.image_size} px, warm, {s.encoder}, batch of {n}"
     say = lambda what, *value: row(f"{about}: {what}", *value, device=device)
     share = max(0.0, 1 - t["joint step"] / t["joint step with its batch"])
-    return [say(name, ms, "ms") for name, ms in t.items()] + [say("what its batch adds / joint step with its batch", share, "ratio", "<= 0.05")]
+    times = [say(name, ms, "ms") for name, ms in t.items()]
+    return times + [say("what its batch adds / joint step with its batch", share, "ratio", "<= 0.05")]
 
 def pictures(size:str, device:str="cpu")->list: # of rows
     "Real pictures, from files to the step"
