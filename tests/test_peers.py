@@ -18,6 +18,8 @@ from xvae.tables import LABELS
 from xvae.task import task_of
 from xvae.tasks.methods import SEES
 from xvae.tasks.pose import METHODS, PEERS, SPACE, load_data
+from xvae.tasks.pose_latents import latent_metrics, load_strangers
+from xvae.tasks.swaps import Judge, swap_numbers
 from xvae.training import Batch, joint_loss, target_loss, tensor_pairs, tensor_targets, train
 
 each = pytest.mark.parametrize("name", PEERS)
@@ -307,6 +309,17 @@ def test_is_a_run_like_ours(name, results):
     assert again == pytest.approx(run.metrics, rel=1e-4)
     curves = pd.read_csv(results/"runs"/run.id/"curves.csv")
     assert curves["sup.y"].notna().all() and failed([run], j) == set()
+
+def test_codes_that_are_not_there_can_be_asked(results):
+    "All that is computed of codes is computed of a model without a private one: it tells nothing, and a swap is A"
+    j = job("smoke", device="cpu", results_dir=results)
+    run = do_run(plan("spurr", j.settings, 0), j)
+    model, data = load_model(j.results, run), load_data(run.settings)
+    people = load_strangers(run.settings)
+    numbers = latent_metrics(model, data, people, run.settings.sigma_y) | swap_numbers(model, Judge().eval(), people)
+    assert [k for k, v in numbers.items() if not math.isfinite(v)] == []
+    assert [numbers[k] for k in ("pose_z_s", "pose_zs_sample", "kl_s")] == [0, 0, 0]
+    assert numbers["swap_to_a"] == numbers["swap_own"] and numbers["iou_a"] == numbers["iou_own"] and numbers["tint_a"] == numbers["tint_own"]
 
 @each
 def test_has_what_ours_has(name):

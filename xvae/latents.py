@@ -95,11 +95,13 @@ def reader(
 ): # a scikit-learn pipeline
     "What predicts factors from a code"
     from sklearn.decomposition import PCA
+    from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.kernel_approximation import Nystroem
     from sklearn.linear_model import RidgeClassifierCV, RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     if kind not in PROBES: raise ValueError(f"probe {kind!r}: expected one of {', '.join(PROBES)}")
+    if not d: return DummyClassifier(strategy="prior") if classes else DummyRegressor() # what is usual, as nothing is told
     wide = [PCA(min(256, n), random_state=0)] if d > 256 else []
     curved = [Nystroem(gamma=1 / (4 * d), n_components=min(256, n), random_state=0)] if kind == "nonlinear" else []
     how = dict(alphas=np.logspace(-4, 5, 10))
