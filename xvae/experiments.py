@@ -362,9 +362,9 @@ CURVES = "curves.csv"
 
 def sum_of(path): return short_digest(path.read_bytes()) if path.exists() else None # by which a change is noticed
 
-def write_csv(path, rows):
+def write_csv(path, rows): # a cell is empty where a row has nothing of that name
     with open(path, "w", newline="", encoding="utf-8") as f:
-        writer = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(f, list(dict.fromkeys(k for row in rows for k in row)), lineterminator="\n")
         writer.writeheader(); writer.writerows(rows)
 
 # %% ../nbs/50_experiments.ipynb #ea09f0e7

@@ -21,4 +21,5 @@ SEES = dict( # 3D joints of the pairs, pictures with 2D joints only, unpaired po
     chen_ramanan=(True, True, True),
     supervised_only=(True, True, False),
     ours=(True, True, True),
+    **dict.fromkeys(pose.PEERS, (True, True, True)),
 )
