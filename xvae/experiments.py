@@ -24,11 +24,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from .io import (
     cache_folder, can_write, fault, load_tensors, read_json, save_tensors, short_digest, whole, writable, write_text)
 from .data.rendered import one_thread_each
-from .task import settings_from, task_of, train_model
+from .task import Translator, settings_from, task_of, train_model
 from .together import from_first, rank, shared_out, wait_for_all, world
 from .tasks.pose import PoseSettings
-from .tasks.methods import POSE
-from .tasks.sketch import SKETCHES, SketchSettings
+from .tasks.methods import POSE, SKETCHES
+from .tasks.sketch import SketchSettings
 from .training import joint_loss, joint_steps, target_loss, target_steps
 
 # %% ../nbs/50_experiments.ipynb #d8423335
@@ -462,7 +462,9 @@ def load_model(
     path = weights_of(results, run)
     if not path: raise FileNotFoundError(
         f"{Path(results) / 'runs' / run.id / WHOLE}: no weights (git keeps few); delete its folder and do the run again")
-    model = task_of(run.settings).build(run.settings)
+    task = task_of(run.settings)
+    baseline = task.baselines.get(run.method)
+    model = (baseline if isinstance(baseline, Translator) else task).build(run.settings)
     try:
         model.load_state_dict(load_tensors(path)[0]) # which makes of halved numbers what the model has
     except Exception as e:
@@ -510,8 +512,9 @@ def trained(
     data, began = task.load_data(run.settings, j.data_root), time.time()
     baseline = task.baselines.get(run.method)
     with one_thread_each() if j.device == "cpu" else nullcontext():
-        if baseline: model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
-        else: model, curves, metrics = train_and_test(run, j, data)
+        if baseline and not isinstance(baseline, Translator):
+            model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
+        else: model, curves, metrics = train_and_test(run, j, data, baseline)
         run = replace(run, metrics=metrics, environment=environment(j.device, time.time() - began))
     refuse_not_finite(run)
     if rank() == 0:
@@ -527,9 +530,10 @@ def refuse_not_finite(run):
             f"{run_name(run)} ({run.id}): {bad[0]} is {run.metrics[bad[0]]}, expected a number; nothing is stored"
         )
 
-def train_and_test(run, j, data):
+def train_and_test(run, j, data, translator=None):
     task = task_of(run.settings)
-    model, curves = train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run))
+    if translator: model, curves = translator.train(run.settings, data, run.seed, j.device), []
+    else: model, curves = train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run))
     with shared_out(): return model, curves, task.evaluate(model, data, run.settings)
 
 def run_name(run):
