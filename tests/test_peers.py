@@ -143,6 +143,12 @@ def difference(ours, other):
     print(f"ours {ours:.9f}, theirs {other:.9f}, difference {abs(ours - other):.1e}")
     return abs(ours - other)
 
+def same_gradients(model, *losses):
+    "Whether every weight of the two VAEs is moved alike"
+    parts = [p for k, p in model.named_parameters() if k != "vae_x.log_scale"]
+    ours, other = (torch.autograd.grad(loss, parts) for loss in losses)
+    return all(torch.allclose(a, b, rtol=1e-6, atol=1e-9) and a.any() for a, b in zip(ours, other))
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_eq7_is_multivaes_dmvae_without_its_joint_term(means, seed):
     "But for one KL each of z_t and w_t, on other weights and another batch for each seed"
@@ -157,8 +163,10 @@ def test_dmvae_is_multivaes(means, seed):
     "With its joint term, and whatever the weights of the KL terms"
     model, (x, y), w = toy(seed), batch(seed), Weights(beta_x=0.5, beta_y=0.5, beta_s=2.0, sigma_x=0.4, sigma_y=0.2)
     config = dict(modalities_specific_dim=dict(x=D_S, y=0), beta=0.5, modalities_specific_betas=dict(x=2.0, y=1.0))
-    other = theirs("DMVAE", model, w, 0, **config)(data(x, y)).loss.item() - 3 * constant(w)
-    assert difference(total(dmvae(model, model.encode(x, y), x, y, w)[0]), other) < 1e-6
+    other = theirs("DMVAE", model, w, 0, **config)(data(x, y)).loss
+    ours = sum(dmvae(model, model.encode(x, y), x, y, w)[0].values())
+    assert difference(ours.item(), other.item() - 3 * constant(w)) < 1e-6
+    assert same_gradients(model, ours, other)
 
 def test_halves_of_a_pair_are_multivaes(means):
     "From y alone its bound is our target step, from x alone Eq. 2"
@@ -177,8 +185,10 @@ def test_mmvae_plus_is_multivaes(means, seed):
     "With one sample; theirs is the mean over encoders, ours the sum"
     model, (x, y), w = toy(seed), batch(seed), Weights(beta_x=0.5, beta_y=0.5, sigma_x=0.4, sigma_y=0.2)
     config = dict(modalities_specific_dim=D_S, K=1, beta=0.5, prior_and_posterior_dist="normal", loss="iwae_looser")
-    other = 2 * theirs("MMVAEPlus", model, w, D_S, **config)(data(x, y)).loss.item() / len(x) - 2 * constant(w)
-    assert difference(total(mmvae_plus(model, model.encode(x, y), x, y, w)[0]), other) < 1e-6
+    other = 2 * theirs("MMVAEPlus", model, w, D_S, **config)(data(x, y)).loss / len(x)
+    ours = sum(mmvae_plus(model, model.encode(x, y), x, y, w)[0].values())
+    assert difference(ours.item(), other.item() - 2 * constant(w)) < 1e-6
+    assert same_gradients(model, ours, other)
 
 # Where gradients go
 
@@ -320,6 +330,13 @@ def test_codes_that_are_not_there_can_be_asked(results):
     assert [k for k, v in numbers.items() if not math.isfinite(v)] == []
     assert [numbers[k] for k in ("pose_z_s", "pose_zs_sample", "kl_s")] == [0, 0, 0]
     assert numbers["swap_to_a"] == numbers["swap_own"] and numbers["iou_a"] == numbers["iou_own"] and numbers["tint_a"] == numbers["tint_own"]
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_sketches_too(name, results):
+    "Any objective trains photos and sketches"
+    j = job("smoke", device="cpu", results_dir=results, task="sketch")
+    run = do_run(plan("ours", j.settings, 0, objective=name), j)
+    assert all(math.isfinite(v) for v in run.metrics.values()) and load_model(j.results, run)
 
 @each
 def test_has_what_ours_has(name):
