@@ -10,12 +10,22 @@ from dataclasses import replace
 from ..task import register
 from . import pose, sketch
 from .aign import aign, aign_pairs
+from .depths import zhou
 from .gans import GANS
 from .parts import kundu
 from .rivals import chen_ramanan, martinez
+from .volumes import pavlakos
 
 # %% ../../nbs/49_methods.ipynb #49a00006
-RIVALS = dict(martinez=martinez, chen_ramanan=chen_ramanan, aign=aign, aign_pairs=aign_pairs, kundu=kundu)
+RIVALS = dict(
+    martinez=martinez,
+    chen_ramanan=chen_ramanan,
+    aign=aign,
+    aign_pairs=aign_pairs,
+    pavlakos=pavlakos,
+    zhou=zhou,
+    kundu=kundu,
+)
 POSE = register(replace(pose.POSE, baselines=pose.BASELINES | RIVALS))
 
 SEES = dict( # 3D joints of the pairs, pictures with 2D joints only, unpaired poses
@@ -24,6 +34,8 @@ SEES = dict( # 3D joints of the pairs, pictures with 2D joints only, unpaired po
     chen_ramanan=(True, True, True),
     aign=(True, True, True), # 3D joints of the pairs as poses among others, whosever they are
     aign_pairs=(True, True, True),
+    pavlakos=(True, False, False),
+    zhou=(True, True, False),
     kundu=(True, True, True),
     supervised_only=(True, True, False),
     ours=(True, True, True),
