@@ -297,6 +297,6 @@ def pavlakos(
     device="cpu", # where to train
 )->dict: # as `pose_metrics`
     "Pavlakos et al.: volumes trained on the pairs, read and given the size of their skeletons, evaluated"
-    pairs = used_pairs(s, data, seed)
-    net = train_volumes(s, pairs, seed, device)
-    return pose_metrics(predict_volumes(net, data.test, skeleton_size(pairs.joints).mean(), s.picture), data.test)
+    pairs, reach = used_pairs(s, data, seed), round(2 * rival_settings(s, **OWN).sigma)
+    net, size = train_volumes(s, pairs, seed, device), skeleton_size(pairs.joints).mean()
+    return pose_metrics(predict_volumes(net, data.test, size, s.picture, reach), data.test)
