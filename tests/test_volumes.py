@@ -85,7 +85,7 @@ def test_each_hourglass_hears_the_one_before(data):
     "What the second says changes with what the first said"
     net, x = Hourglasses(4, 8, depths=(1, 4)).eval(), network_input(data.test[:3], picture=SMOKE.picture)
     before = net(x)[0][1]
-    with torch.no_grad(): net.stages[0].maps.bias += 1
+    with torch.no_grad(): net.stages[0].maps[-1].bias += 1
     assert not torch.allclose(net(x)[0][1], before)
 
 def test_volumes_learn(data):
