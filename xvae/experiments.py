@@ -8,12 +8,13 @@ __all__ = ['FOUND', 'LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETC
            'step_counts', 'flops', 'cost', 'hours', 'check_parameters', 'as_seeds', 'as_path', 'choose_device',
            'is_ours', 'project_root', 'Job', 'job', 'own_job', 'Run', 'named', 'plan', 'environment', 'save_run',
            'sum_of', 'write_csv', 'find_run', 'record', 'read_run', 'curves_file', 'as_run', 'weights_of',
-           'keep_halved', 'load_model', 'do_run', 'once', 'claimed', 'checkpoint_of', 'trained', 'refuse_not_finite',
-           'train_and_test', 'run_name', 'computed', 'stored_numbers']
+           'keep_halved', 'load_model', 'cores', 'on_threads', 'seconds_a_step', 'fastest', 'threads_for', 'computing',
+           'do_run', 'once', 'claimed', 'checkpoint_of', 'trained', 'refuse_not_finite', 'train_and_test', 'run_name',
+           'computed', 'stored_numbers']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
-import ast, csv, json, math, platform, re, shutil, subprocess, sys, tempfile, time
-from contextlib import nullcontext
+import ast, csv, json, math, os, platform, re, shutil, subprocess, sys, tempfile, time
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from getpass import getuser
 from pathlib import Path
@@ -23,7 +24,6 @@ from filelock import FileLock
 from torch.utils.flop_counter import FlopCounterMode
 from .io import (
     cache_folder, can_write, fault, load_tensors, read_json, save_tensors, short_digest, whole, writable, write_text)
-from .data.rendered import one_thread_each
 from .task import Translator, settings_from, task_of, train_model
 from .together import from_first, rank, shared_out, wait_for_all, world
 from .tasks.pose import PoseSettings
@@ -162,6 +162,7 @@ PARAMETERS = ("preset", "data", "motion", "data_root", "seeds", "device", "resul
 
 def check_parameters(
     cells:list|None=None, # sources of the cells that have run; None = what IPython remembers
+    more:tuple=(), # parameters that one notebook has besides
 )->None:
     "Refuse a parameter that the notebooks do not have; papermill puts what it is given into a cell `# Parameters`"
     if cells is None: cells = sys.modules["IPython"].get_ipython().user_ns["In"] # a notebook has it
@@ -169,8 +170,8 @@ def check_parameters(
     names = {
         target.id for tree in injected for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
     }
-    if unknown := names - set(PARAMETERS): raise ValueError(
-        f"unknown parameter {', '.join(sorted(unknown))}: the notebooks have {', '.join(PARAMETERS)}")
+    if unknown := names - {*PARAMETERS, *more}: raise ValueError(
+        f"unknown parameter {', '.join(sorted(unknown))}: this notebook has {', '.join((*PARAMETERS, *more))}")
 
 # %% ../nbs/50_experiments.ipynb #f90f73ec
 def as_seeds(
@@ -471,6 +472,66 @@ def load_model(
         raise ValueError(f"{path}: not the weights of this run ({e}); delete its folder and do the run again") from e
     return model.eval()
 
+# %% ../nbs/50_experiments.ipynb #50d00001
+def cores()->int:
+    "Cores that this process may use"
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+@contextmanager
+def on_threads(
+    n:int,
+):
+    "PyTorch computes on n threads for a while"
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try: yield
+    finally: torch.set_num_threads(before)
+
+def seconds_a_step(
+    s, # settings of a run
+    threads:int,
+    n:int=3, # timed steps, after one that is not
+)->float:
+    "The best time of a joint step without its batch, on the CPU"
+    task, w, times = task_of(s), s.weights(), []
+    model, batch = task.build(s), task.fake_batch(s)
+    with on_threads(threads):
+        for _ in range(n + 1):
+            began = time.perf_counter()
+            sum(joint_loss(model, batch, w, task.extra_loss(s)).values()).backward()
+            times.append(time.perf_counter() - began)
+    return min(times[1:])
+
+# %% ../nbs/50_experiments.ipynb #50d00002
+def fastest(
+    s, # settings of a run
+    most:int, # threads
+)->int:
+    "The number of threads on which a joint step is fastest, measured once for these networks on this machine"
+    tried, task, path = [n for n in (2**k for k in range(10)) if n <= most], task_of(s), cache_folder() / "threads.json"
+    if len(tried) == 1: return 1
+    with torch.device("meta"): shapes = [list(p.shape) for p in (*task.build(s).parameters(), task.fake_batch(s).x)]
+    key = short_digest([shapes, s.bf16, most, cores(), platform.processor(), torch.__version__])
+    known = read_json(path, "delete it, and it will be measured again") if path.exists() else {}
+    if key not in known:
+        times = {n: seconds_a_step(s, n) for n in tried}
+        known |= {key: min(times, key=times.get)}
+        write_text(path, json.dumps(known, indent=1) + "\n")
+    return known[key]
+
+def threads_for(
+    s, # settings of a run
+)->int:
+    "What XVAE_THREADS says: a number, or the fastest of what is this run's share of the cores; else one"
+    asked, jobs = os.environ.get("XVAE_THREADS") or "1", os.environ.get("XVAE_JOBS") or "1"
+    if asked == "fastest": return fastest(s, max(1, cores() // int(jobs)))
+    if not (asked.isdecimal() and int(asked)):
+        raise ValueError(f"XVAE_THREADS (THREADS of make) is {asked!r}: expected a number of threads, or fastest")
+    return int(asked)
+
+def computing(s, device: str):
+    return on_threads(threads_for(s)) if device == "cpu" else nullcontext()
+
 # %% ../nbs/50_experiments.ipynb #0f03c542
 def do_run(
     run:Run, # planned
@@ -506,12 +567,12 @@ def trained(
     run:Run, # planned
     j:Job, # where and on what
 )->Run: # done
-    "A run trained, evaluated and stored; on the CPU by one thread, but for the data"
+    "A run trained, evaluated and stored"
     writable(j.results, "results_dir"); writable(checkpoint_of(run).parent, "XVAE_CACHE")
     task = task_of(run.settings)
     data, began = task.load_data(run.settings, j.data_root), time.time()
     baseline = task.baselines.get(run.method)
-    with one_thread_each() if j.device == "cpu" else nullcontext():
+    with computing(run.settings, j.device):
         if baseline and not isinstance(baseline, Translator):
             model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
         else: model, curves, metrics = train_and_test(run, j, data, baseline)
