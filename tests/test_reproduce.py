@@ -9,7 +9,8 @@ COLUMNS = "method metric seed value unit data preset run_id".split()
 SWAPS = """arm supervision people seed pa_mpjpe mpjpe pose_to_a pose_to_b iou_a iou_b iou_chance tint_own tint_a tint_b pose_zs_sample pose_zt
     held of data preset run_id""".split()
 MAP = "arm price_s picture_weight pairs seed mpjpe pa_mpjpe w2 top10 swap_ratio failed data preset run_id".split()
-OTHER_COLUMNS = dict(claims="claim kind part data paper_effect effect low high n_seeds n_failed verdict".split(), swaps=SWAPS, search_swaps=SWAPS, map=MAP)
+OTHER_COLUMNS = dict(claims="claim kind part data paper_effect effect low high n_seeds n_failed verdict".split(), swaps=SWAPS, search_swaps=SWAPS, map=MAP,
+    footing="method search trial supervision settings mpjpe pa_mpjpe data motion preset run_id".split())
 FIG2 = COLUMNS + ["ratio", "td"]
 TABLE1 = ROOT/"reproduce/table1.ipynb"
 
@@ -91,7 +92,7 @@ def test_own_data(form, tmp_path):
 
 def test_all_of_them():
     "`make reproduce` does every notebook but the searches, which were done before, and takes only what all of them understand"
-    assert set(arms.NOTEBOOKS) == {path.stem for path in NOTEBOOKS} - {"search", "search_swaps", "lengths"}
+    assert set(arms.NOTEBOOKS) == {path.stem for path in NOTEBOOKS} - {"search", "search_swaps", "lengths", "footing"}
     done = subprocess.run([sys.executable, ROOT/"tools/reproduce.py", "-p", "data", "openmoji"], text=True, capture_output=True)
     assert done.returncode and "parameter data: all notebooks share preset, seeds, device, results_dir" in done.stderr
     done = subprocess.run([sys.executable, ROOT/"tools/reproduce.py", "--executor", "pbs"], text=True, capture_output=True)

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['DATA_SEEDS', 'BOTH', 'LEVELS', 'VALIDATION', 'TRIED', 'LENGTHS', 'WHY', 'SIZES', 'CROSSED', 'FEW', 'USUAL', 'PEERS',
-           'ALL', 'ARMS', 'NOTEBOOKS', 'Times', 'Arm', 'found_for', 'share', 'larger', 'pairs_in_words', 'fig5_levels',
-           'fig5_arms', 'with_library', 'longer', 'on_data', 'table1_arms', 'notebook_arms']
+           'ALL', 'ARMS', 'NOTEBOOKS', 'Times', 'Arm', 'found_for', 'settings_like', 'share', 'larger',
+           'pairs_in_words', 'fig5_levels', 'fig5_arms', 'with_library', 'longer', 'on_data', 'table1_arms',
+           'notebook_arms']
 
 # %% ../nbs/52_arms.ipynb #4430521f
 from dataclasses import dataclass, replace
@@ -64,7 +65,11 @@ def found_for(
     j:Job, # whose preset
 )->dict:  # setting: value
     "What the search found for a method and the preset has otherwise; nothing at the paper's preset, which keeps its own"
-    return {} if as_paper(j.preset) else {k: v for k, v in FOUND.get(method, {}).items() if v != getattr(LAPTOP, k)}
+    its = {} if as_paper(j.preset) else settings_like(FOUND.get(method, {}))
+    return {k: v for k, v in its.items() if v != getattr(LAPTOP, k)}
+
+def settings_like(record): # tuples again, which JSON makes lists
+    return {k: tuple(map(tuple, v)) if k == "rival" else v for k, v in record.items()}
 
 TRIED = (0.03, 0.004), (0.02, 0.004), (0.015, 0.004), (0.03, 0.002) # sigma of the 2D loss, peak learning rate
 LENGTHS = {0.1: (0.5, 1, 2), 1.0: (0.5, 1, 2, 4, 8)} # part of the pairs: times the preset's steps
