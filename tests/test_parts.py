@@ -175,7 +175,7 @@ def test_unknown_setting(data):
     with pytest.raises(ValueError, match="rival has pixel: expected only pixels, back"): kundu(replace(SMOKE, rival=(("pixel", 1.0),)), data)
 
 def test_learns(data):
-    "Pictures that it has seen, with 3D joints: far better than the mean pose"
+    "In 200 steps, from pictures that it has seen: better than the mean pose by a fifth"
     s = replace(SMOKE, steps=200, batch=16, augment=False)
     seen = replace(data, test=used_pairs(s, data))
-    assert kundu(s, seen)["mpjpe"] < 0.6 * mean_pose_metrics(s, seen)["mpjpe"]
+    assert kundu(s, seen)["mpjpe"] < 0.8 * mean_pose_metrics(s, seen)["mpjpe"]
