@@ -77,7 +77,7 @@ class Shapes(nn.Module):
     def coefficients(self, poses:Tensor)->Tensor: # (N, 17, 3) mm, canonical -> (N, K)
         return (poses.flatten(1) - self.mean) @ self.axes.T / self.std
 
-# %% ../../nbs/46_aign.ipynb #46a00019
+# %% ../../nbs/46_aign.ipynb #46a0001b
 def rotations(
     six:Tensor, # (N, 6)
 )->Tensor: # (N, 3, 3)
@@ -87,7 +87,7 @@ def rotations(
     b = normalize(b - (a * b).sum(1, keepdim=True) * a, dim=1)
     return torch.stack([a, b, torch.linalg.cross(a, b)], 2)
 
-# %% ../../nbs/46_aign.ipynb #46a0001b
+# %% ../../nbs/46_aign.ipynb #46a0001d
 class Guess(NamedTuple):
     "What a generator makes of 2D joints"
     coefficients: Tensor # (N, K) standard deviations
@@ -119,7 +119,7 @@ class Generator(nn.Module):
         camera = torch.cat([camera[:, :1].exp(), camera[:, 1:]], 1)
         return Guess(c, canonical, canonical @ rotations(six).mT, camera)
 
-# %% ../../nbs/46_aign.ipynb #46a0001f
+# %% ../../nbs/46_aign.ipynb #46a00021
 class Judge(nn.Module):
     "Canonical poses to one number each: 1 = of the collection, 0 = made"
     def __init__(self,
@@ -133,7 +133,7 @@ class Judge(nn.Module):
     def forward(self, poses:Tensor)->Tensor: # (N, 17, 3) mm, canonical -> (N,)
         return self.net(torch.cat([poses.flatten(1) / 1000, directions(poses).flatten(1)], 1))[:, 0]
 
-# %% ../../nbs/46_aign.ipynb #46a00021
+# %% ../../nbs/46_aign.ipynb #46a00023
 def judge_terms(
     true:Tensor, # (N,) verdicts on poses of the collection
     made:Tensor, # (N,) on poses of the generator
@@ -164,7 +164,7 @@ def paired_term(
     error = network_target(guess.joints[:len(joints)] - joints).square().sum((1, 2)).mean()
     return error / (2 * s.sigma_y**2)
 
-# %% ../../nbs/46_aign.ipynb #46a00023
+# %% ../../nbs/46_aign.ipynb #46a00025
 def lifted_batch(
     s:PoseSettings, # batch sizes, augmentation
     pairs_2d:Tensor, # (N, 17, 2) crop coordinates of the pairs, as the head sees them
@@ -177,7 +177,7 @@ def lifted_batch(
     flip = torch.rand(len(u), 1, 1, device=u.device) < 0.5 * s.augment
     return torch.where(flip, mirrored(u), u), torch.where(flip[: len(y)], mirrored(y), y)
 
-# %% ../../nbs/46_aign.ipynb #46a00025
+# %% ../../nbs/46_aign.ipynb #46a00027
 def forgetful(
     model:nn.Module, # one of two players
 )->torch.optim.Adam:
@@ -186,20 +186,20 @@ def forgetful(
     for group in optimizer.param_groups: group["betas"] = (0.5, 0.999)
     return optimizer
 
-# %% ../../nbs/46_aign.ipynb #46a00026
+# %% ../../nbs/46_aign.ipynb #46a00028
 # settings in `rival`, and what they are where it says nothing
 OWN = dict(
     adversarial=30.0, # weight of the judge
     sigma=0.1, # crop units, standard deviation of a projected joint: how far the head is off
-    prior=1.0, # weight of the price of coefficients
+    prior=3.0, # weight of the price of coefficients
     components=22, # directions of the basis
     pairs=0.0, # weight of the 3D loss on pairs; 0 = no pairs
 )
 
 # what a search may vary
-SPACE = dict(lr=(0.002, 0.004, 0.01), adversarial=(10.0, 30.0, 100.0), sigma=(0.05, 0.1, 0.2))
+SPACE = dict(lr=(0.002, 0.004, 0.008), adversarial=(10.0, 30.0, 100.0), prior=(1.0, 3.0, 10.0))
 
-# %% ../../nbs/46_aign.ipynb #46a00027
+# %% ../../nbs/46_aign.ipynb #46a00029
 class Duel(NamedTuple):
     "What training leaves"
     generator: Generator # in eval mode
@@ -248,7 +248,7 @@ def train_aign(
         if step % 10 == 0: curves.append(dict(step=step) | {k: float(v) for k, v in said.items()})
     return Duel(generator.eval(), judge.eval(), curves)
 
-# %% ../../nbs/46_aign.ipynb #46a00039
+# %% ../../nbs/46_aign.ipynb #46a0003e
 def aign(
     s:PoseSettings, # of a run of ours
     data:PoseData, # from `load_data`
