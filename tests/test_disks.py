@@ -99,7 +99,7 @@ def handles_sigterm(pid):
 def test_no_number_is_not_stored(tmp_path, monkeypatch):
     "Neither metrics nor weights"
     j, (run, _) = smoke(tmp_path)
-    monkeypatch.setattr("xvae.experiments.train_and_test", lambda run, j, data: (None, [], dict(mpjpe=float("nan"))))
+    monkeypatch.setattr("xvae.experiments.train_and_test", lambda *_: (None, [], dict(mpjpe=float("nan"))))
     with pytest.raises(FloatingPointError, match="mpjpe is nan, expected a number; nothing is stored"): do_run(run, j)
     assert find_run(tmp_path, run) is None and list(tmp_path.rglob("*")) == []
     layer = torch.nn.Linear(2, 2)

@@ -7,7 +7,7 @@ from conftest import ROOT, check, copy, run
 
 MODULES = sorted((ROOT/"xvae").rglob("*.py"))
 # only what makes tables and figures may need the extra `reproduce` as soon as it is imported
-ARTIFACT = {"xvae.frames", "xvae.tables", "xvae.claims", "xvae.figures", "xvae.paper_preset", "xvae.regimes", "xvae.maps", "xvae.why", "xvae.benchmarks"}
+ARTIFACT = {"xvae.frames", "xvae.tables", "xvae.claims", "xvae.figures", "xvae.paper_preset", "xvae.regimes", "xvae.maps", "xvae.why", "xvae.benchmarks", "xvae.footing"}
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 
 def name(path): return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

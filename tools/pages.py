@@ -11,7 +11,7 @@ import explorer
 ROOT = Path(__file__).parent.parent
 OUT = Path(sys.argv[1]).absolute() if __name__ == "__main__" and len(sys.argv) > 1 else ROOT/"_site"
 SOURCE, HTML = OUT/"source", OUT/"html"
-GROUPS = {"The method": range(0, 10), "Data": range(10, 35), "Tasks": range(35, 50), "Runs and verdicts": range(50, 60), "For you": range(60, 70), "Speed": range(90, 100)}
+GROUPS = {"The method": range(0, 10), "Data": range(10, 35), "Tasks": range(35, 50), "Runs and verdicts": range(50, 60), "For you": range(60, 70), "Methods of others": range(70, 80), "Speed": range(90, 100)}
 CONF = '''
 project, author, html_title = "xvae", "The xvae authors", "xvae"
 extensions = ["myst_nb", "sphinx-mathjax-offline"]

@@ -10,7 +10,7 @@ __all__ = ['BOTH', 'POSE_CHOICES', 'SKETCH_CHOICES', 'MEMORY', 'LINK', 'Choice',
 from dataclasses import replace
 from typing import NamedTuple
 import pandas as pd
-from .experiments import PAPER, cost, hours, job, project_root, step_counts
+from .experiments import PAPER, cost, hours, project_root, step_counts
 from .arms import Arm, fig5_levels, notebook_arms, pairs_in_words
 from .tasks import pose
 

@@ -156,11 +156,12 @@ def method_table(
     cell = lambda k: two(its(k, "mean"), its(k, "std")) if k in s.index else ""
     printed = lambda r: two((r.mpjpe, r.pa_mpjpe), (None, None)) + (r.supervision and f" ({r.supervision})")
     paper = lambda m: ", ".join(printed(r) for r in PAPER_TABLE1[PAPER_TABLE1.method == IN_PAPER.get(m)].itertuples())
-    lost = frame[frame.failed].groupby("method").run_id.nunique()
+    lost, first = frame[frame.failed].groupby("method").run_id.nunique(), frame.iloc[0]
+    name = DATA_NAMES.get((first.data, first.motion), first.data)
     seeds = lambda m: f"{s.loc[m][('mpjpe', 'count')].min():.0f}" + (f" ({lost[m]} runs failed)" if m in lost else "")
     methods = [m for m in dict.fromkeys(a.method for a in arms) if m in s.index.get_level_values(0)]
     return pd.DataFrame([
-        dict(Method=LABELS[m]) | {"It sees": ", ".join(w for w, yes in zip(SEEN, SEES[m]) if yes)}
+        {f"Method, on {name}": LABELS[m]} | {"It sees": ", ".join(w for w, yes in zip(SEEN, SEES[m]) if yes)}
         | {name: cell((m, f)) for name, f in (("10 % of the pairs (mm)", 0.1), ("All (mm)", 1.0))}
         | {"Seeds": seeds(m), "The paper, on Human3.6M (mm)": paper(m)} for m in methods])
 
