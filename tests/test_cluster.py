@@ -1,5 +1,5 @@
 "Runs in the queue of a cluster: each done once with the numbers of this machine, and what is lost, pushed aside or interrupted goes on"
-import json, os, re, shutil, signal, socket, subprocess, sys
+import os, re, shutil, signal, socket, subprocess, sys
 import pytest
 from conftest import ROOT
 from test_jobs import files, smoke, until
@@ -42,6 +42,14 @@ def test_a_lost_job_is_tried_again(tmp_path, monkeypatch):
     assert len(jobs) == 3
     losses = 4
     assert do_queued([run], j, "local", "cpu", every=0.3)[0].metrics and len(jobs) == 5
+
+def test_what_others_wait_for_is_left_alone(tmp_path):
+    "Files of jobs that another shell has queued in the same store"
+    j, runs = smoke(tmp_path)
+    folder_of(j).mkdir(parents=True)
+    for name in ("7_0.run", "7_0_submitted.pkl", "7_10_0_log.err"): (folder_of(j)/name).write_text("of another", encoding="utf-8")
+    do_queued(runs[:1], j, "local", "cpu", every=0.3)
+    assert {p.name for p in folder_of(j).iterdir()} == {"7_0.run", "7_0_submitted.pkl", "7_10_0_log.err"}
 
 def test_a_run_that_fails_is_named_and_not_tried_again(tmp_path):
     j, (wrong, right) = smoke(tmp_path)
@@ -102,9 +110,7 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
         for daemon in daemons: daemon.wait(30)
         del os.environ["SLURM_CONF"]
 
-def jobs_of(j): return json.loads((folder_of(j)/"jobs.json").read_text(encoding="utf-8")) # id: run id
-
-def is_there(j): return (folder_of(j)/"jobs.json").exists()
+def jobs_of(j): return {path.stem: path.read_text(encoding="utf-8") for path in folder_of(j).glob("*.run")} # id: run id
 
 def ids(): return subprocess.run(["squeue", "--noheader", "--array", "--format", "%i"], capture_output=True, text=True).stdout.split()
 
@@ -114,7 +120,7 @@ def test_slurm(slurm, tmp_path):
     alone = [do_run(run, here) for run in runs]
     for run in runs: checkpoint_of(run).unlink(missing_ok=True)
     shell = asked(there, "slurm")
-    until(lambda: is_there(there) and len(jobs_of(there)) == 2, 60)
+    until(lambda: len(jobs_of(there)) == 2, 60)
     first = jobs_of(there)
     assert {job.split("_")[0] for job in first} == {next(iter(first)).split("_")[0]} and set(first.values()) == {run.id for run in runs}
     until(lambda: all(checkpoint_of(run).exists() for run in runs), 120)

@@ -3,13 +3,14 @@ import os, pickle, random, re, shutil, subprocess, sys
 from importlib.metadata import PackageNotFoundError
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np, pytest, torch
 from PIL import Image
 from xvae.data.openmoji import SUBSETS, TONES, codes_of, openmoji, spread
 from xvae.data.shoev2 import CANVAS, FORMS, Stage, check_shoev2, array_of, draw_strokes, ink_of, photo_of, read_coordinates, release, shoev2, shrink, write_shoev2
 from xvae.data.fixtures import write_fixture
-from xvae.data.sketches import INK, mixture
-from xvae.tasks.sketch import SketchSettings, data_digest, load_data
+from xvae.data.sketches import INK, LEVEL, mixture, to_distance
+from xvae.tasks.sketch import SketchSettings, data_digest, load_data, mixtures
 
 FIRST, LAST = "1031000079", f"{1031000079 + 9 * 7919}" # photos to train on; the one with index 4 is tested
 TESTED = f"{1031000079 + 4 * 7919}"
@@ -334,6 +335,18 @@ def test_no_skin_on_both_sides(monkeypatch):
 def test_spread(): assert spread(torch.tensor([3] * 100), 12).diff().min() >= 8
 
 # Mixtures
+
+def test_mixtures_see_the_translations():
+    "A model that draws a training sketch for every photo is explained by one of them, one that draws it in part is not"
+    data = load_data(SketchSettings(n_photos=20, image_size=32))
+    its = to_distance(data.train.sketches[:1])[:, None]
+    class Draws(torch.nn.Module):
+        def __init__(self, maps): super().__init__(); self.maps = torch.nn.Parameter(maps)
+        def translate(self, x, **how): return self.maps.expand(len(x), -1, -1, -1)
+    run = SimpleNamespace(seed=0, settings=SimpleNamespace(level=LEVEL))
+    half = its.clone(); half[..., 16:] = 1
+    whole, part = (mixtures(Draws(maps), data, run, fraction=1.0)[0]["translated_1"] for maps in (its, half))
+    assert whole > 0.98 > part + 0.1
 
 def test_mixture_of_equals():
     "Members that are there twice, fewer maps than pixels and more, one map, any scale"

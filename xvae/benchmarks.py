@@ -42,8 +42,9 @@ from .data.rendered import crop_box, on_floor, procedural_motion, random_bodies,
 from .data.renderer import (
     CAPSULES, COLOURS, LOOK_NUMBERS, WILD_NUMBERS, Look, capsule_ends, clutter, ellipsoid_axes, landmarks,
     random_look, render)
-from .experiments import (
-    LAPTOP, PAPER, PAPER_SMOKE, PRESETS, SMOKE, checkpoint_of, choose_device, cost, hours, job, plan, project_root)
+from xvae.experiments import (
+    LAPTOP, PAPER, PAPER_SMOKE, PRESETS, SMOKE, checkpoint_of, choose_device, cost, hours, job, on_threads, plan,
+    project_root)
 from .io import fault, write_text
 from .losses import Weights
 from .metrics import pa_mpjpe
@@ -686,6 +687,7 @@ def share_rows(
     times = [say(name, ms, "ms") for name, ms in t.items()]
     return times + [say("what its batch adds / joint step with its batch", share, "ratio", "<= 0.05")]
 
+# %% ../nbs/90_benchmarks.ipynb #f6edc7ea
 def pictures(size:str, device:str="cpu")->list: # of rows
     "Real pictures, from files to the step"
     n, frames, side = of(size, (6, 4, 96), (1500, 500, 720))
@@ -818,16 +820,13 @@ def steps_a_second(
     seconds:float, # how long; 0 = one step
 )->float:
     "Steps that this process does"
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with on_threads(threads):
         loop = loop_of(parts(PRESETS["pose"][preset]), 1)
         for _ in range(3 if seconds else 0): next(loop)
         began = time.perf_counter()
         for done in count(1):
             next(loop)
             if (took := time.perf_counter() - began) >= seconds: return done / took
-    finally: torch.set_num_threads(before)
 
 def two_processes(
     preset:str, # of the pose task

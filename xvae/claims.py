@@ -559,6 +559,8 @@ C7 = Claim(
         ),
     ),
 )
+
+# %% ../nbs/55_claims.ipynb #54170e4b
 CLAIMS, KINDS = (C1, C2, C3, C4, C5, C6, C7), ("paper", "ours")
 
 # %% ../nbs/55_claims.ipynb #9e399c2b

@@ -81,6 +81,7 @@ def _rotation(x, y):
     values, vectors = _largest(h if h.device.type == "mps" else h.double())
     return torch.where(finite, _turn(vectors), torch.nan).to(h.dtype), values.to(h.dtype)
 
+# %% ../nbs/06_metrics.ipynb #48bcc113
 def _det(h): return (h[:, 0] * torch.linalg.cross(h[:, 1], h[:, 2], dim=-1)).sum(-1)
 
 def _quadratic_form(h):

@@ -120,6 +120,7 @@ class Drawn(NamedTuple):
     x: Tensor # (n, ...)
     y: Tensor # (n, ...)
 
+# %% ../nbs/02_models.ipynb #490029c2
 class Translator:
     "What a pair of VAEs gives once it is trained; for `CrossModalVAE`"
     def translate(self,
@@ -177,21 +178,11 @@ class Saved:
         about = dict(
             xvae=1,
             source=dict(
-                encoder=described(x.encoder),
-                decoder=described(x.decoder),
-                n_features=x.head_t.in_features,
-                d_t=x.head_t.out_features // 2,
-                d_s=x.head_s.out_features // 2,
-                fixed_maps=fixed,
-            ),
+                encoder=described(x.encoder), decoder=described(x.decoder), n_features=x.head_t.in_features,
+                d_t=x.head_t.out_features // 2, d_s=x.head_s.out_features // 2, fixed_maps=fixed),
             target=dict(
-                encoder=described(y.encoder),
-                decoder=described(y.decoder),
-                n_features=y.head.in_features,
-                d_t=y.head.out_features // 2,
-                shape=list(y.shape) if y.shape else None,
-            ),
-        )
+                encoder=described(y.encoder), decoder=described(y.decoder), n_features=y.head.in_features,
+                d_t=y.head.out_features // 2, shape=list(y.shape) if y.shape else None))
         save_tensors(Path(folder) / "model.safetensors", self.state_dict(), about)
 
     @classmethod

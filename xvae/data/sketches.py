@@ -123,11 +123,12 @@ def stroke_distance(
 
 # %% ../../nbs/30_sketches.ipynb #c13033d1
 def to_distance(
-    sketches:Tensor, # (N, S, S) uint8 ink
+    sketches:Tensor, # (N, S, S) uint8 ink, or bool strokes
     reach:float=REACH, # where distances are cut off, a share of S
 )->Tensor: # (N, S, S) float32 in [0, 1]: 0 on a stroke, 1 at the reach and beyond; 1 everywhere for an empty sketch
     "Truncated distance transform of sketches"
-    return (stroke_distance(sketches >= INK) / (reach * sketches.shape[-1])).clamp(max=1)
+    strokes = sketches if sketches.dtype == torch.bool else sketches >= INK
+    return (stroke_distance(strokes) / (reach * sketches.shape[-1])).clamp(max=1)
 
 def to_strokes(
     distance:Tensor, # (N, S, S) a distance map in [0, 1], a decoder's output

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['OWN', 'SPACE', 'frontal', 'turned_onto', 'collection', 'Shapes', 'rotations', 'Guess', 'Generator', 'Judge',
-           'judge_terms', 'generator_terms', 'paired_term', 'lifted_batch', 'forgetful', 'Duel', 'train_aign', 'aign',
-           'aign_pairs']
+           'judge_terms', 'generator_terms', 'paired_term', 'lifted_batch', 'Duel', 'train_aign', 'aign', 'aign_pairs']
 
 # %% ../../nbs/70_aign.ipynb #46a00002
 from dataclasses import replace
@@ -177,15 +176,6 @@ def lifted_batch(
     flip = torch.rand(len(u), 1, 1, device=u.device) < 0.5 * s.augment
     return torch.where(flip, mirrored(u), u), torch.where(flip[: len(y)], mirrored(y), y)
 
-# %% ../../nbs/70_aign.ipynb #46a00027
-def forgetful(
-    model:nn.Module, # one of two players
-)->torch.optim.Adam:
-    "Adam with beta_1 = 0.5"
-    optimizer = adam(model)
-    for group in optimizer.param_groups: group["betas"] = (0.5, 0.999)
-    return optimizer
-
 # %% ../../nbs/70_aign.ipynb #46a00028
 # settings in `rival`, and what they are where it says nothing
 OWN = dict(
@@ -206,6 +196,7 @@ class Duel(NamedTuple):
     judge: Judge # in eval mode
     curves: list # of dicts: step, the judge's accuracy, the spread of coefficients, reprojection in crop units
 
+# %% ../../nbs/70_aign.ipynb #8e9658d3
 def train_aign(
     s:PoseSettings, # steps, widths, batches, rates; `rival`
     pairs_2d:Tensor, # (N, 17, 2) crop coordinates of the pairs, as the head sees them
@@ -221,7 +212,7 @@ def train_aign(
         Judge(s.hidden),
     )
     generator, judge = (net.to(poses.device) for net in seeded(make, seed))
-    players = forgetful(generator), forgetful(judge)
+    players = adam(generator, beta=0.5), adam(judge, beta=0.5)
     said = {}
 
     def guessed():

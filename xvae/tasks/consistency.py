@@ -21,7 +21,7 @@ from ..models import in_batches
 from ..networks import ResNetEncoder, mlp
 from ..task import train_model
 from .pose import PoseSettings, augmented, channels, mirrored, network_input, pose_metrics, pose_pairs
-from .pose import predict, reprojection_error, used_pairs
+from .pose import predict, reprojection_error, used_pairs, weak_camera
 from .rivals import rival_settings, seeded
 from ..training import Batch, adam, joint_steps, paced, taking_turns, target_steps
 
@@ -30,12 +30,10 @@ class Regressor(nn.Module):
     "Pictures to joints in metres and a weak camera, in layers of the sizes of ours"
     def __init__(self, s:PoseSettings):
         super().__init__()
-        d = s.d_t or s.d_latent
+        d, _ = s.dims
         self.encoder, self.picture = ResNetEncoder(s.encoder, channels(s.picture)), s.picture
         self.joints = nn.Sequential(nn.Linear(self.encoder.n_features, d), mlp(d, s.hidden, 17 * 3))
-        self.camera = nn.Linear(self.encoder.n_features, 3)
-        nn.init.normal_(self.camera.weight, std=1e-3)
-        with torch.no_grad(): self.camera.bias.copy_(torch.tensor([0.9, 0.0, 0.0]))
+        self.camera = weak_camera(self.encoder.n_features)
 
     def forward(self, x:Tensor)->tuple: # (N, C, S, S) -> (N, 17, 3) m and (N, 3)
         features = self.encoder(x)
@@ -118,6 +116,7 @@ OWN = dict(
 # what a search may vary
 SPACE = dict(lr=(0.002, 0.004, 0.008), consistency=(0.1, 0.3, 1.0), decay=(0.99, 0.999))
 
+# %% ../../nbs/74_consistency.ipynb #ea551a89
 class Taught(NamedTuple):
     "What training leaves"
     teacher: Regressor # in eval mode

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['PEERS', 'RATES', 'BETAS', 'SPACE', 'METHODS', 'PICTURES', 'LEAST', 'BASELINES', 'UNITS', 'POSE', 'PoseSettings',
            'one_beta', 'plain', 'supervised_only', 'asked', 'load_data', 'data_digest', 'channels', 'network_input',
-           'network_target', 'colours_of', 'silhouette', 'with_mask', 'PoseModel', 'reprojection_error', 'pose_extra',
-           'colour_noise', 'mirrored', 'augmented', 'pose_pairs', 'used_pairs', 'expected_counts', 'feed', 'predict',
-           'pose_metrics', 'mean_pose_metrics', 'evaluate', 'fake_batch']
+           'network_target', 'colours_of', 'silhouette', 'with_mask', 'weak_camera', 'PoseModel', 'reprojection_error',
+           'pose_extra', 'colour_noise', 'mirrored', 'augmented', 'pose_pairs', 'used_pairs', 'expected_counts', 'feed',
+           'predict', 'pose_metrics', 'mean_pose_metrics', 'evaluate', 'fake_batch']
 
 # %% ../../nbs/40_pose.ipynb #1b22a0ef
 from dataclasses import dataclass, replace
@@ -192,6 +192,15 @@ def with_mask(
     return torch.cat([x, silhouette(x)[:, None].to(x.dtype)], 1)
 
 # %% ../../nbs/40_pose.ipynb #7d00e536
+def weak_camera(
+    n_features:int, # of the encoder
+)->nn.Linear: # features -> (N, 3) scale and place
+    "A layer that begins by filling the crop"
+    layer = nn.Linear(n_features, 3)
+    nn.init.normal_(layer.weight, std=1e-3)
+    with torch.no_grad(): layer.bias.copy_(torch.tensor([0.9, 0.0, 0.0]))
+    return layer
+
 class PoseModel(CrossModalVAE):
     "The pair of VAEs, and a weak camera regressed from the features of VAE_x"
     def __init__(self, s:PoseSettings):
@@ -200,10 +209,7 @@ class PoseModel(CrossModalVAE):
         vae_y = TargetVAE(mlp(17 * 3, s.hidden), mlp(d_t, s.hidden, 17 * 3), s.hidden, d_t, shape=(17, 3))
         views = dict(drawn=colours_of, seen=with_mask) if s.picture == "grey+mask" else {}
         super().__init__(SourceVAE(encoder, decoder, encoder.n_features, d_t, d_s, **views), vae_y)
-        self.camera = nn.Linear(encoder.n_features, 3)
-        self.picture = s.picture
-        nn.init.normal_(self.camera.weight, std=1e-3)
-        with torch.no_grad(): self.camera.bias.copy_(torch.tensor([0.9, 0.0, 0.0]))
+        self.camera, self.picture = weak_camera(encoder.n_features), s.picture
         equipped(self, s.objective)
 
     def look(self, poses:PoseSet)->Tensor: # x, where the model is
