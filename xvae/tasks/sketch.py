@@ -343,16 +343,16 @@ def mixtures(
     fraction:float=0.1, # part of the photos whose sketches are mixed
     most:int=3, # sketches in a mixture
 )->tuple:  # (share of translations, and of people's sketches, that mixtures of 1 to `most` sketches explain; {})
-    "How much of the strokes of test translations is mixed of few training sketches; a blurred map is easier to mix"
+    "How much of the strokes of test translations is mixed of few training sketches, all drawn by one pen"
     paired, _ = discard(data.train, fraction, run.seed)
-    maps, first = (
-        to_distance(data.train.sketches[paired]),
-        (data.test.photo == torch.arange(len(data.test))[:, None]).float().argmax(1),
+    first = (data.test.photo == torch.arange(len(data.test))[:, None]).float().argmax(1)
+    pen = lambda maps: to_distance(to_strokes(maps, run.settings.level))
+    learnt = pen(to_distance(data.train.sketches[paired]))
+    shown = dict(
+        translated=pen(predict(model, data.test.photos)), drawn=pen(to_distance(data.test.sketches[first]))
     )
-    strokes = to_strokes(predict(model, data.test.photos), run.settings.level)
-    shown = dict(translated=to_distance(strokes), drawn=to_distance(data.test.sketches[first]))
     return {
-        f"{name}_{k}": float(mixture(x, maps, k)["explained"].mean())
+        f"{name}_{k}": float(mixture(x, learnt, k)["explained"].mean())
         for name, x in shown.items()
         for k in range(1, most + 1)
     }, {}
