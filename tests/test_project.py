@@ -5,7 +5,7 @@ from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae import regimes
 from xvae.claims import swap_ratio
 from xvae.experiments import job
-from xvae.arms import Arm
+from xvae.arms import MORE, Arm
 from xvae.tasks.swaps import SWAP_UNITS
 
 PARAMETERS = {"preset", "data", "motion", "data_root", "seeds", "device", "results_dir"}
@@ -84,7 +84,7 @@ def test_outputs_are_fit_to_publish(path):
 def test_parameters(path):
     "Every notebook in reproduce/ has the same parameters, in one cell tagged for papermill; Table 1 asks for its rows too"
     tagged = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if "parameters" in c["metadata"].get("tags", [])]
-    assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS | ({"rows"} if path.stem == "table1" else set())
+    assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS | ({"rows"} if path.stem in MORE else set())
 
 def test_settings_are_what_the_search_found():
     "The tables of the laptop preset have what the rule finds in the committed searches, for every method and whatever the number of pairs"

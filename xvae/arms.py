@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['DATA_SEEDS', 'BOTH', 'LEVELS', 'VALIDATION', 'TRIED', 'LENGTHS', 'WHY', 'SIZES', 'CROSSED', 'FEW', 'USUAL', 'ALL',
-           'ARMS', 'NOTEBOOKS', 'Times', 'Arm', 'found_for', 'settings_like', 'share', 'larger', 'pairs_in_words',
-           'fig5_levels', 'fig5_arms', 'with_library', 'longer', 'on_data', 'table1_arms', 'notebook_arms']
+           'ARMS', 'NOTEBOOKS', 'MORE', 'Times', 'Arm', 'found_for', 'settings_like', 'share', 'larger',
+           'pairs_in_words', 'fig5_levels', 'fig5_arms', 'with_library', 'longer', 'on_data', 'notebook_arms',
+           'asked_arms']
 
 # %% ../nbs/52_arms.ipynb #4430521f
 from dataclasses import dataclass, replace
@@ -208,18 +209,10 @@ ARMS = dict(
         Arm("ours", 0.3),
         Arm("ours", 1.0),
     ],
+    gans=[Arm("cyclegan", 0.1), Arm("cyclegan_pairs", 0.1), Arm("pix2pix", 0.1), Arm("pix2pix", 1.0)],
     fig3=[Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("ours", 0.1), Arm("ours", 1.0)],
     floors=[Arm("mean_sketch"), Arm("nearest_photo"), Arm("human")],
 )
-
-# %% ../nbs/52_arms.ipynb #52d00001
-def table1_arms(
-    rows:str, # usual or all
-)->list: # of `Arm`
-    "What the notebook's parameter `rows` asks for"
-    names = dict(usual="table1", all="table1_all")
-    if rows not in names: raise ValueError(f"rows {rows!r}: expected usual or all")
-    return ARMS[names[rows]]
 
 # %% ../nbs/52_arms.ipynb #c524ef17
 # in the order in which `make reproduce` runs them: task, arms
@@ -249,3 +242,16 @@ def notebook_arms(
     "What a notebook of `NOTEBOOKS` runs at a preset"
     task, arms = NOTEBOOKS[name]
     return task, fig5_arms(preset) if name == "fig5" else arms
+
+# %% ../nbs/52_arms.ipynb #52d00001
+MORE = dict(table1=ARMS["table1_all"], fig2=ARMS["gans"]) # what takes hours
+
+
+def asked_arms(
+    name:str, # of a notebook in reproduce/ that has methods of others
+    rows:str, # usual or all
+)->list: # of `Arm`
+    "What the notebook's parameter `rows` asks for"
+    if rows not in ("usual", "all"): raise ValueError(f"rows {rows!r}: expected usual or all")
+    usual = NOTEBOOKS[name][1]
+    return usual if rows == "usual" else list(dict.fromkeys((*usual, *MORE[name])))

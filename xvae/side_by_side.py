@@ -18,7 +18,7 @@ from threading import Thread
 import xvae
 from tqdm import tqdm
 from .experiments import Job, Run, as_path, as_run, cores, do_run, find_run, run_name
-from .task import task_of
+from .task import Translator, task_of
 
 # %% ../nbs/51_side_by_side.ipynb #c221e247
 def at_once(
@@ -37,8 +37,9 @@ def together(
     "Runs in groups, each for one process to do in turn"
     groups = {}
     for run in runs:
-        key = (run.settings, run.seed) if run.method in task_of(run.settings).baselines else run.id
-        groups.setdefault(key, []).append(run)
+        baseline = task_of(run.settings).baselines.get(run.method)
+        alone = baseline is None or isinstance(baseline, Translator)
+        groups.setdefault(run.id if alone else (run.settings, run.seed), []).append(run)
     return list(groups.values())
 
 # %% ../nbs/51_side_by_side.ipynb #b8271a08

@@ -238,10 +238,11 @@ def fig2_frame(
 def fig2_table(
     frame:pd.DataFrame, # from `tidy`
 )->pd.DataFrame: # to show or to render
-    "Floors, ceiling and the arms of Fig. 2"
+    "Floors, ceiling, methods of others and the arms of Fig. 2"
     s = summary(frame, metrics=tuple(SKETCH_MEASURES))
     cell = lambda arm, k: mean_std(s.at[arm, (k, "mean")], s.at[arm, (k, "std")], 2)
-    arms = [(a.method, a.supervision) for a in ARMS["floors"] + ARMS["fig2"] if (a.method, a.supervision) in s.index]
+    arms = [(a.method, a.supervision) for a in ARMS["floors"] + ARMS["gans"] + ARMS["fig2"]]
+    arms = [arm for arm in arms if arm in s.index]
     rows = [
         (
             SKETCH_LABELS[m],
