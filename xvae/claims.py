@@ -446,7 +446,7 @@ def swap_parts(who, kind, whom): # parts of C6
             unit="share",
         ),
         Part(
-            f"tint of B in a swap, of that in the own reconstruction, {whom}",
+            f"tint of B that a swap shows, of what the reconstruction of B shows, {whom}",
             of_swaps(who, lambda b, own: alive(b / own, own), "tint_b", "tint_own"),
             of(who, **clothes),
             of(who, tint_own=0.8, tint_a=0.8, tint_b=0.02),
@@ -515,7 +515,7 @@ C7 = Claim(
     "Fig. 6 a",
     (
         Part(
-            "distance to known poses, from the ends to the line of joints",
+            "distance to known poses: 0 as at the path's ends, 1 as on a straight line of joints",
             path("nearest"),
             ends("nearest", 0),
             ends("nearest", 1),
@@ -523,7 +523,7 @@ C7 = Claim(
             unit="share",
         ),
         Part(
-            "deviation of bone lengths, from the ends to the line of joints",
+            "deviation of bone lengths: 0 as at the path's ends, 1 as on a straight line of joints",
             path("bones"),
             ends("bones", 0),
             ends("bones", 1),

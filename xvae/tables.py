@@ -143,7 +143,7 @@ def setting_table(
 IN_PAPER = dict(
     aign="AIGNs", chen_ramanan="Chen et al.", martinez="Martinez et al.", pavlakos="Pavlakos et al.",
     zhou="Zhou et al.", kundu="Kundu et al.", ours="Ours") # method: name of its rows in the paper's Table 1
-SEEN = "3D joints", "other pictures", "unpaired poses"
+SEEN = "3D joints", "2D-only pictures", "unpaired poses"
 
 def method_table(
     frame:pd.DataFrame, # from `tidy`
@@ -158,10 +158,11 @@ def method_table(
     paper = lambda m: ", ".join(printed(r) for r in PAPER_TABLE1[PAPER_TABLE1.method == IN_PAPER.get(m)].itertuples())
     lost, first = frame[frame.failed].groupby("method").run_id.nunique(), frame.iloc[0]
     name = DATA_NAMES.get((first.data, first.motion), first.data)
-    seeds = lambda m: f"{s.loc[m][('mpjpe', 'count')].min():.0f}" + (f" ({lost[m]} runs failed)" if m in lost else "")
+    count = lambda m: sorted({f"{n:.0f}" for n in s.loc[m][("mpjpe", "count")]}, key=int)
+    seeds = lambda m: " and ".join(count(m)) + (f", {lost[m]} failed" if m in lost else "")
     methods = [m for m in dict.fromkeys(a.method for a in arms) if m in s.index.get_level_values(0)]
     return pd.DataFrame([
-        {f"Method, on {name}": LABELS[m]} | {"It sees": ", ".join(w for w, yes in zip(SEEN, SEES[m]) if yes)}
+        {f"Method, on {name}": LABELS[m]} | {"It learns from": ", ".join(w for w, yes in zip(SEEN, SEES[m]) if yes)}
         | {name: cell((m, f)) for name, f in (("10 % of the pairs (mm)", 0.1), ("All (mm)", 1.0))}
         | {"Seeds": seeds(m), "The paper, on Human3.6M (mm)": paper(m)} for m in methods])
 
