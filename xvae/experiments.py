@@ -10,7 +10,7 @@ __all__ = ['FOUND', 'LAPTOP', 'SKETCH', 'SMOKE', 'PAPER', 'SKETCH_SMOKE', 'SKETC
            'sum_of', 'write_csv', 'find_run', 'record', 'read_run', 'curves_file', 'as_run', 'weights_of',
            'keep_halved', 'load_model', 'cores', 'on_threads', 'seconds_a_step', 'fastest', 'threads_for', 'computing',
            'do_run', 'once', 'claimed', 'checkpoint_of', 'trained', 'refuse_not_finite', 'train_and_test', 'run_name',
-           'computed', 'stored_numbers']
+           'step_gflop', 'computed', 'stored_numbers']
 
 # %% ../nbs/50_experiments.ipynb #adfadfba
 import ast, csv, json, math, os, platform, re, shutil, subprocess, sys, tempfile, time
@@ -601,6 +601,22 @@ def run_name(run):
     "Method, level and seed, such as ours 10% of S1 seed 0"
     who = " ".join(f"S{i}" for i in getattr(run.settings, "pair_subjects", ()))
     return f"{run.method} {run.settings.fraction:.0%}{who and f' of {who}'} seed {run.seed}"
+
+# %% ../nbs/50_experiments.ipynb #50c00002
+def step_gflop(
+    run:Run, # planned, of a method that is trained
+    j:Job, # on what data
+    n:int=10, # joint steps
+)->float: # GFLOP, forward and backward
+    "Arithmetic of a joint step and what comes with it: target steps, other networks, the judges' turns"
+    s, task = run.settings, task_of(run.settings)
+    data, baseline = task.load_data(s, j.data_root), task.baselines.get(run.method)
+    def total(steps):
+        short, shown = replace(s, steps=steps, epochs=None), (run.seed, j.device)
+        with FlopCounterMode(display=False) as counter, computing(s, j.device):
+            baseline(short, data, *shown) if baseline else train_model(short, data, *shown)
+        return counter.get_total_flops()
+    return (total(2 * n) - total(n)) / n / 1e9
 
 # %% ../nbs/50_experiments.ipynb #ac2df116
 def computed(

@@ -4,13 +4,17 @@
 
 # %% auto #0
 __all__ = ['TRIALS', 'SEARCHES', 'RATES', 'OURS', 'SPACES', 'OWN', 'drawn', 'usual', 'tried', 'as_changes', 'searched',
-           'search_frame', 'in_words', 'winners', 'at_edge', 'chosen', 'footing_table']
+           'search_frame', 'in_words', 'winners', 'at_edge', 'chosen', 'footing_table', 'holm', 'improvement',
+           'beside_ours']
 
 # %% ../nbs/76_footing.ipynb #77f00003
 from dataclasses import fields, replace
 from itertools import count
+import numpy as np
 import pandas as pd
-from .arms import BOTH, VALIDATION, Arm, settings_like
+from scipy.stats import bootstrap, mannwhitneyu, ttest_1samp
+from .arms import BOTH, VALIDATION, Arm, pairs_in_words, settings_like
+from .claims import difference, interval, seed_values
 from .experiments import FOUND, LAPTOP, Job, plan
 from .frames import origin, table_runs
 from .io import short_digest
@@ -143,3 +147,41 @@ def footing_table(
             "PA-MPJPE (mm)": round(g.pa_mpjpe.iloc[0], 1), "without a search": round(g.usual.iloc[0], 1),
             "Searches": len(g), "Spread (mm)": round(g.pa_mpjpe.max() - g.pa_mpjpe.min(), 1) if len(g) > 1 else ""})
     return pd.DataFrame(rows)
+
+# %% ../nbs/76_footing.ipynb #77f00013
+def holm(
+    p:list, # of as many comparisons
+)->np.ndarray: # in the same order
+    "p values, corrected so that any of them is below 0.05 by luck in one of twenty tables, whatever binds them"
+    p = np.asarray(p, float)
+    order = np.argsort(p)
+    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return raised[np.argsort(order)]
+
+def improvement(
+    a, # errors of one method, by seed
+    b, # errors of another
+)->tuple: # (probability that a seed of a has the lower error, low, high), 95 %
+    "Probability of improvement, and a percentile bootstrap over seeds"
+    chance = lambda a, b, axis=-1: mannwhitneyu(b, a, axis=axis).statistic / (len(a) * len(b))
+    drawn = bootstrap((a, b), chance, n_resamples=2000, method="percentile", vectorized=False, rng=np.random.default_rng(0))
+    return chance(a, b), *drawn.confidence_interval
+
+# %% ../nbs/76_footing.ipynb #77f00015
+def beside_ours(
+    frame:pd.DataFrame, # from `tidy`, of Table 1
+    arms:list, # of `Arm`, a row each; those with fewer than two seeds of their own are left out
+    metric:str="pa_mpjpe", # compared
+)->pd.DataFrame: # a row for each
+    "Each method against ours with the same pairs"
+    rows = []
+    for arm in arms:
+        a, b = (seed_values(frame, one, metric) for one in (replace(arm, method="ours"), arm))
+        d = difference(a, b, relative=False)
+        if arm.method == "ours" or len(d) < 2: continue
+        (mean, low, high), (chance, least, most) = interval(d), improvement(a, b)
+        rows.append({"Ours against": LABELS[arm.method], "Pairs": pairs_in_words(arm), "Seeds": len(d),
+            "PA-MPJPE (mm)": f"{mean:+.1f} ({low:+.1f} to {high:+.1f})", "p": ttest_1samp(d, 0).pvalue,
+            "Ours is better": f"{chance:.2f} ({least:.2f} to {most:.2f})"})
+    table = pd.DataFrame(rows, columns=["Ours against", "Pairs", "Seeds", "PA-MPJPE (mm)", "p", "Ours is better"])
+    return table.assign(p=[f"{p:.3f}" for p in holm(table.p)]).rename(columns=dict(p="p, by Holm"))

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['PAPER_TABLE1', 'PAPER_TABLE2', 'PAPER_TABLE3', 'LABELS', 'DATA_NAMES', 'IN_PAPER', 'SEEN', 'SKETCH_LABELS', 'TD',
-           'SKETCH_MEASURES', 'mean_std', 'pose_table', 'level_table', 'setting_table', 'method_table', 'markdown',
-           'write_table', 'has_td', 'fig2_frame', 'fig2_table', 'number_table', 'fig3_frame', 'fig3_table']
+           'SKETCH_MEASURES', 'mean_std', 'pose_table', 'level_table', 'setting_table', 'method_table', 'cost_table',
+           'markdown', 'write_table', 'has_td', 'fig2_frame', 'fig2_table', 'number_table', 'fig3_frame', 'fig3_table']
 
 # %% ../nbs/54_tables.ipynb #decb5eed
 from pathlib import Path
 import pandas as pd
-from .arms import ARMS, Arm, fig5_levels, pairs_in_words
+from .arms import ARMS, BOTH, Arm, fig5_levels, pairs_in_words
 from .experiments import Job
 from .frames import number_frame, summary
 from .io import write_text
@@ -165,6 +165,20 @@ def method_table(
         {f"Method, on {name}": LABELS[m]} | {"It learns from": ", ".join(w for w, yes in zip(SEEN, SEES[m]) if yes)}
         | {name: cell((m, f)) for name, f in (("10 % of the pairs (mm)", 0.1), ("All (mm)", 1.0))}
         | {"Seeds": seeds(m), "The paper, on Human3.6M (mm)": paper(m)} for m in methods])
+
+# %% ../nbs/54_tables.ipynb #54d00004
+def cost_table(
+    runs:list, # done, of Table 1
+    gflop:dict, # method: GFLOP a joint step, see `step_gflop`
+    floors:dict, # method: metrics of a perfect reading, where there is such a floor
+)->pd.DataFrame: # a row for each method in `gflop`
+    "What the methods of a table cost, and the least error that is in reach"
+    arms = pd.MultiIndex.from_tuples((r.method, r.settings.fraction) for r in runs)
+    minutes = pd.Series([r.environment["seconds"] / 60 for r in runs], arms).groupby(level=[0, 1]).median()
+    two = lambda m: " / ".join(f"{minutes[m, f]:.1f}" if (m, f) in minutes else "-" for f in BOTH)
+    floor = lambda m: " / ".join(f"{floors[m][k]:.1f}" for k in ("mpjpe", "pa_mpjpe")) if m in floors else ""
+    return pd.DataFrame([{"Method": LABELS[m], "GFLOP a step, 10 %": f"{g:.1f}", "Minutes, 10 % / all": two(m),
+        "Floor (mm)": floor(m)} for m, g in gflop.items()])
 
 # %% ../nbs/54_tables.ipynb #cdb9d111
 def markdown(
