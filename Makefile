@@ -25,7 +25,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 unexport JUPYTER_PATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test readme site export lock audit clean $(notebooks)
+.PHONY: help setup reproduce again test readme site export lock audit clean $(notebooks)
 
 help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
@@ -33,6 +33,7 @@ help:
 	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
 	@echo "                THREADS=fastest lets a run have as many threads of its share of the cores as it is fastest on; without it one"
 	@echo "                EXECUTOR=slurm queues them on a cluster instead, and waits (nbs/66_cluster.ipynb)"
+	@echo "make again      train one seed of every row of Table 1 once more, hours, and compare it with the stored one: results/again.md"
 	@echo "make test       check everything"
 	@echo "make site       all notebooks, results and functions as a website, with search and an explorer: _site/html/index.html"
 	@echo "make export     after an edit in nbs/: clean the notebooks, write xvae/"
@@ -55,6 +56,9 @@ $(notebooks): setup
 
 reproduce: setup
 	$(bin)/python tools/reproduce.py $(ARGS) $(if $(EXECUTOR),--executor $(EXECUTOR) $(EXECUTOR_ARGS))
+
+again: setup
+	$(bin)/python tools/again.py $(ARGS)
 
 test: setup
 	$(bin)/python -m pytest

@@ -99,7 +99,7 @@ def test_settings_are_what_the_search_found():
 
 def test_results_come_from_stored_runs():
     "Every number of a committed table is the metric of a run that is there, or was computed from its model and is kept beside it"
-    tables = [table for table in sorted((ROOT/"results").rglob("*.csv")) if "runs" not in table.parts and table.stem not in ("claims", "reliability", "benchmarks")]
+    tables = [table for table in sorted((ROOT/"results").rglob("*.csv")) if "runs" not in table.parts and table.stem not in ("again", "claims", "reliability", "benchmarks")]
     rows = [row for table in tables for row in csv.DictReader(table.open())]
     assert rows
     for row in rows:
@@ -112,6 +112,13 @@ def test_results_come_from_stored_runs():
         if row.get("swap_ratio"): assert float(row["swap_ratio"]) == pytest.approx(swap_ratio(*(stored[f"{row['people']} pose_{k}"] for k in ("to_a", "to_b", "own"))), abs=1e-6)
         assert run["seed"] == int(row["seed"]) and ("method" not in row or run["method"] == row["method"])
         if "motion" in row: assert run["settings"].get("motion", "") == row["motion"]
+
+def test_trained_again_beside_what_is_stored():
+    "What `make again` compared are the stored runs' numbers"
+    for table in (ROOT/"results").glob("**/again.csv"):
+        for row in csv.DictReader(table.open()):
+            stored = json.loads((ROOT/"results/runs"/row["run_id"]/"run.json").read_text(encoding="utf-8"))
+            assert float(row["stored"]) == round(stored["metrics"][row["metric"]], 4) and row["holds"] == str(abs(float(row["again"]) - float(row["stored"])) <= 0.05 * float(row["stored"]))
 
 def test_regimes_are_what_the_search_found():
     "The settings that swaps.ipynb takes are those that the rule finds in the committed search"

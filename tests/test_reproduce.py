@@ -1,9 +1,11 @@
 "Every notebook in reproduce/ runs from its parameters to its files, wherever it is started, and refuses what it does not know"
 import csv, os, subprocess, sys
+from dataclasses import replace
 import pytest
 from conftest import NOTEBOOKS, ROOT, run
 from xvae import arms
 from xvae.data.fixtures import write_fixture
+from xvae.experiments import do_run, job, save_run
 
 COLUMNS = "method metric seed value unit data preset run_id".split()
 SWAPS = """arm supervision people seed pa_mpjpe mpjpe pose_to_a pose_to_b iou_a iou_b iou_chance tint_own tint_a tint_b pose_zs_sample pose_zt
@@ -61,6 +63,18 @@ def test_same_results_from_elsewhere(tmp_path):
         assert done.returncode == 0, done.stderr
     assert files(tmp_path/"a") == files(tmp_path/"b")
 
+def test_again(tmp_path):
+    "`make again` finds what has changed, and says what is not stored"
+    again = lambda: subprocess.run([sys.executable, ROOT/"tools/again.py", "-p", "preset", "smoke", "-p", "results_dir", tmp_path], text=True, capture_output=True)
+    assert "no run of Table 1 is stored there" in again().stderr
+    j = job("smoke", device="cpu", results_dir=tmp_path)
+    run = do_run(arms.Arm("mean_pose").run(j, 0), j)
+    done = again()
+    assert done.returncode == 0 and "mean_pose 10%, aign 10%" in done.stdout and "1 runs trained anew, 7 numbers, 0 further" in done.stdout, done.stderr
+    save_run(tmp_path, replace(run, metrics=run.metrics | dict(mpjpe=1.1 * run.metrics["mpjpe"])), [], None)
+    done = again()
+    assert done.returncode and "1 further than 5%" in done.stdout and "mpjpe" in done.stderr.splitlines()[-1]
+
 def refused(path, told, tmp_path, **parameters):
     "It fails with a line that holds `told`, and leaves nothing behind"
     done = papermill(path, "-", results_dir=tmp_path/"results", **parameters)
@@ -92,7 +106,7 @@ def test_own_data(form, tmp_path):
 
 def test_all_of_them():
     "`make reproduce` does every notebook but the searches, which were done before, and takes only what all of them understand"
-    assert set(arms.NOTEBOOKS) == {path.stem for path in NOTEBOOKS} - {"search", "search_swaps", "lengths", "footing"}
+    assert set(arms.NOTEBOOKS) == {path.stem for path in NOTEBOOKS} - {"search", "search_swaps", "search_sketches", "lengths", "footing"}
     done = subprocess.run([sys.executable, ROOT/"tools/reproduce.py", "-p", "data", "openmoji"], text=True, capture_output=True)
     assert done.returncode and "parameter data: all notebooks share preset, seeds, device, results_dir" in done.stderr
     done = subprocess.run([sys.executable, ROOT/"tools/reproduce.py", "--executor", "pbs"], text=True, capture_output=True)

@@ -11,7 +11,7 @@ __all__ = ['DATA_SEEDS', 'BOTH', 'LEVELS', 'VALIDATION', 'TRIED', 'LENGTHS', 'WH
 # %% ../nbs/52_arms.ipynb #4430521f
 from dataclasses import dataclass, replace
 from .data.rendered import LIBRARIES
-from .experiments import FOUND, LAPTOP, Job, Run, as_paper, plan
+from .experiments import FOUND, PRESETS, Job, Run, as_paper, plan
 from .task import task_of
 from .tasks.pose import PEERS
 
@@ -66,8 +66,11 @@ def found_for(
     j:Job, # whose preset
 )->dict:  # setting: value
     "What the search found for a method and the preset has otherwise; nothing at the paper's preset, which keeps its own"
-    its = {} if as_paper(j.preset) else settings_like(FOUND.get(method, {}))
-    return {k: v for k, v in its.items() if v != getattr(LAPTOP, k)}
+    task = task_of(j.settings).name
+    known = dict(pose=FOUND, sketch=FOUND["sketch"]).get(task, {})
+    if as_paper(j.preset) or method not in known: return {}
+    usual = PRESETS[task]["laptop"]
+    return {k: v for k, v in settings_like(known[method]).items() if v != getattr(usual, k)}
 
 def settings_like(record): # tuples again, which JSON makes lists
     return {k: tuple(map(tuple, v)) if k == "rival" else v for k, v in record.items()}
@@ -199,6 +202,7 @@ ARMS = dict(
         for f in BOTH
         for k in LENGTHS[f]
     ],
+    levels=[Arm(m, 0.1, changes=(("validation", True),)) for m in ("ours", "cyclegan", "cyclegan_pairs", "pix2pix")],
     fig4=[Arm("ours")],
     fig6=[Arm("ours"), Arm("without_cross"), Arm("autoencoder")],
     fig2=[

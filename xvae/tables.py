@@ -124,15 +124,17 @@ def setting_table(
     frame:pd.DataFrame, # from `tidy`, with a column for each setting
     *settings:str, # their names
     metric:str="pa_mpjpe", # to show, in mm
+    digits:int=1, # after the point
+    labels:dict=LABELS, # method: its column
 )->pd.DataFrame: # a row for each part of the pairs and choice of settings, a column for each method
     "Mean error over the values of settings"
-    means = summary(frame, ("supervision", *settings, "method"))[metric]["mean"].unstack()
+    means = summary(frame, ("supervision", *settings, "method"), (metric,))[metric]["mean"].unstack()
     means = (
         means.sort_index(ascending=[True, *(False for _ in settings)])
-        .round(1)
+        .round(digits)
         .astype(object)
         .fillna("-")
-        .rename(columns=LABELS)
+        .rename(columns=labels)
         .reset_index()
     )
     return means.assign(supervision=[f"{100 * f:.0f} %" for f in means.supervision]).rename(
