@@ -10,6 +10,9 @@ export XVAE_JOBS := $(JOBS)
 # Threads of a run on the CPU: THREADS=4, or THREADS=fastest. Without it one, whatever the machine
 THREADS ?= $(XVAE_THREADS)
 export XVAE_THREADS := $(THREADS)
+# Encoders and decoders by torch.compile: COMPILE=reduce-overhead, for a GPU that waits for Python (nbs/39_task.ipynb). Without it, as they are written
+COMPILE ?= $(XVAE_COMPILE)
+export XVAE_COMPILE := $(COMPILE)
 # Who trains for `make reproduce`, instead of this machine: EXECUTOR=slurm EXECUTOR_ARGS="timeout_min=600" (nbs/66_cluster.ipynb)
 EXECUTOR ?=
 EXECUTOR_ARGS ?=
@@ -32,6 +35,7 @@ help:
 	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
 	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
 	@echo "                THREADS=fastest lets a run have as many threads of its share of the cores as it is fastest on; without it one"
+	@echo "                COMPILE=reduce-overhead makes CUDA graphs of the networks, for small ones on a GPU"
 	@echo "                EXECUTOR=slurm queues them on a cluster instead, and waits (nbs/66_cluster.ipynb)"
 	@echo "make again      train one seed of every row of Table 1 once more, hours, and compare it with the stored one: results/again.md"
 	@echo "make test       check everything"

@@ -16,7 +16,7 @@ from xvae.data.renderer import LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, clutt
 from xvae.experiments import SMOKE
 from xvae.metrics import auc3d
 from xvae.task import train_model
-from xvae.tasks.pose import PoseModel, fake_batch, network_target, pose_extra, pose_metrics, pose_pairs, predict
+from xvae.tasks.pose import PoseModel, fake_batch, load_data, network_target, pose_extra, pose_metrics, pose_pairs, predict
 from xvae.training import adam, joint_loss, target_loss, tensor_targets, update
 
 @pytest.fixture
@@ -113,3 +113,16 @@ def test_real_steps():
     model, curves = train_model(replace(SMOKE, steps=2), data, device="cuda")
     assert devices(drawn("cuda")) == devices(model.parameters()) == {"cuda"}
     assert all(torch.tensor([*curves[0].values(), *pose_metrics(predict(model, data.test), data.test).values()]).isfinite())
+
+def test_compiled_steps(monkeypatch, tmp_path):
+    "Traced by torch.compile, the networks learn the same, keep the names of their weights, and go on from an untraced run's checkpoint"
+    s, data = replace(SMOKE, steps=3, fraction=0.1), load_data(SMOKE)
+    plain, curves = train_model(s, data, checkpoint=tmp_path/"plain")
+    monkeypatch.setenv("XVAE_COMPILE", "eager")
+    traced, told = train_model(s, data, checkpoint=tmp_path/"traced")
+    assert not any(part._compiled_call_impl for part in traced.modules())
+    ours, theirs = plain.state_dict(), traced.state_dict()
+    assert ours.keys() == theirs.keys() and all(torch.allclose(ours[k].float(), theirs[k].float(), atol=1e-3) for k in ours)
+    assert told[0] == pytest.approx(curves[0], rel=1e-4)
+    monkeypatch.setenv("XVAE_COMPILE", "fast")
+    with pytest.raises(RuntimeError, match="Unrecognized mode=fast"): train_model(s, data)

@@ -4,7 +4,7 @@ import nbformat, papermill
 from conftest import ROOT
 
 CELLS = ['''
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import torch
 from xvae import CrossModalVAE, SourceVAE, TargetVAE, mlp, tensor_pairs, tensor_targets
 from xvae.claims import Claim, Part, against, verdicts
@@ -31,9 +31,10 @@ def build(s): return CrossModalVAE(SourceVAE(mlp(6, 32), mlp(2 * s.d_latent, 32,
 def score(model, data, s): return dict(rmse=(model.translate(data[1]) - data[1][:, :4]).pow(2).mean().sqrt().item())
 def nobody(s, data, seed, device): return dict(rmse=data[1][:, :4].pow(2).mean().sqrt().item())
 
-task = register(Task("shadows", ShadowSettings, load, feed, build, score, dict(rmse=""), baselines=dict(nobody=nobody)))''', '''
+task = register(Task("shadows", ShadowSettings, load, feed, build, score, dict(rmse=""), baselines=dict(nobody=nobody),
+    methods=dict(ours=lambda s: s, supervised_only=lambda s: replace(s, vae_x=0.0, vae_y=0.0, cross=0.0))))''', '''
 j = own_job(ShadowSettings(), results_dir, seeds="0,1,2", device="cpu")
-arms = [Arm("ours"), Arm("ours", 0.1), Arm("nobody")]
+arms = [Arm("ours"), Arm("ours", 0.1), Arm("supervised_only", 0.1), Arm("nobody")]
 runs = table_runs(arms, j)
 frame = tidy(runs, j)
 claim = Claim("X", "It learns something", "here", (Part("RMSE against nobody's", against(Arm("ours"), Arm("nobody"), "rmse"), {}, {}),))
@@ -47,6 +48,6 @@ def test_a_task_of_ones_own(tmp_path):
     nbformat.write(nb, tmp_path/"own.ipynb")
     done = papermill.execute_notebook(tmp_path/"own.ipynb", tmp_path/"done.ipynb", dict(results_dir=str(tmp_path/"results")), progress_bar=False, cwd=ROOT)
     said = "".join(o.text for o in done.cells[-1].outputs if o.get("name") == "stdout").split()
-    assert said[:2] == ["9", "True"] and "reproduced" in " ".join(said)
+    assert said[:2] == ["12", "True"] and "reproduced" in " ".join(said)
     stored = [json.loads(p.read_text(encoding="utf-8")) for p in (tmp_path/"results/runs").glob("*/run.json")]
-    assert len(stored) == 9 and {s["settings"]["data"] for s in stored} == {"shadows"}
+    assert len(stored) == 12 and {s["settings"]["data"] for s in stored} == {"shadows"}

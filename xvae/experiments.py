@@ -342,7 +342,7 @@ def environment(
         threads=torch.get_num_threads(),
         processes=world(),
         seconds=round(seconds, 1),
-    )
+    ) | ({"compiled": os.environ["XVAE_COMPILE"]} if os.environ.get("XVAE_COMPILE") else {})
 
 
 def save_run(

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['TASKS', 'Settings', 'Feed', 'itself', 'nothing', 'Task', 'register', 'task_of', 'settings_from', 'Translator',
-           'train_model']
+           'train_model', 'compiled']
 
 # %% ../nbs/39_task.ipynb #138555df
-import math
+import copy, math, os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 import torch
 from .losses import HasWeights
+from .models import CrossModalVAE
 from .together import part_of
 from .training import joint_steps, target_steps, train
 
@@ -129,8 +130,9 @@ def train_model(
         model = task.build(s).to(device)
     m = target_steps(feed.n_targets, feed.n_pairs, s.m_most) if feed.targets else 0
     steps = joint_steps(s, feed.n_pairs)
+    fast = compiled(model)
     curves = train(
-        model,
+        fast,
         feed.pairs,
         feed.targets,
         steps,
@@ -146,4 +148,18 @@ def train_model(
         label=label,
         second=None if s.stage is None else math.ceil(s.stage * steps),
     )
+    if fast is not model: model.load_state_dict(fast.state_dict())
     return model.eval(), curves
+
+# %% ../nbs/39_task.ipynb #39c00002
+def compiled(
+    model:CrossModalVAE,
+    mode:str|None=None, # of `torch.compile`, or eager, which only traces; None = as XVAE_COMPILE says
+)->CrossModalVAE: # the same, or a copy with the same names of weights
+    "The model with encoders, decoders and heads compiled, if that is asked for"
+    mode = mode or os.environ.get("XVAE_COMPILE")
+    if not mode: return model
+    fast = copy.deepcopy(model)
+    how = dict(backend="eager") if mode == "eager" else dict(mode=mode)
+    for part in (part for vae in (fast.vae_x, fast.vae_y) for part in vae.children()): part.compile(**how)
+    return fast
