@@ -82,9 +82,12 @@ def test_outputs_are_fit_to_publish(path):
 
 @tables
 def test_parameters(path):
-    "Every notebook in reproduce/ has the same parameters, in one cell tagged for papermill; Table 1 asks for its rows too"
-    tagged = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if "parameters" in c["metadata"].get("tags", [])]
-    assert len(tagged) == 1 and set(papermill.inspect_notebook(path)) == PARAMETERS | ({"rows"} if path.stem in MORE else set())
+    "Every notebook in reproduce/ has the same parameters, in one cell tagged for papermill, and checks them in the next; those with methods of others ask for rows too"
+    cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    assert ["parameters" in c["metadata"].get("tags", []) for c in cells] == [True] + [False] * (len(cells) - 1)
+    more = 'more=("rows",)' if path.stem in MORE else ""
+    assert "".join(cells[1]["source"]) == f"from xvae.experiments import check_parameters; check_parameters({more})"
+    assert set(papermill.inspect_notebook(path)) == PARAMETERS | ({"rows"} if path.stem in MORE else set())
 
 def test_settings_are_what_the_search_found():
     "The tables of the laptop preset have what the rule finds in the committed searches, for every method and whatever the number of pairs"
