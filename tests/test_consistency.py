@@ -6,6 +6,7 @@ from torch import nn
 from xvae.data.cameras import fit_weak_camera, weak_project
 from xvae.experiments import LAPTOP, SMOKE, plan
 from xvae.metrics import pa_mpjpe
+from xvae.tasks import consistency
 from xvae.tasks.consistency import (
     OWN, SPACE, Regressor, all_paired, disagreement, follow, mean_teacher, oracle, ramp, supervision, train_mean_teacher, unmirrored, view_of, wild_joints)
 from xvae.tasks.pose import PoseSettings, load_data, mirrored, plain, pose_pairs, used_pairs
@@ -62,12 +63,15 @@ def test_the_ramp():
     assert [ramp(0), ramp(1)] == [pytest.approx(math.exp(-5)), 1.0] and ramp(0.1) < ramp(0.2) < ramp(40 / 150) == 1
 
 def test_the_teacher_is_a_mean_and_then_an_exponential_one():
+    "The first of what it is the mean of are the weights that both began with, as it counts from one"
     teacher, student, expected = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False), 0.0
-    for step in range(30):
+    with torch.no_grad(): teacher.weight.fill_(0)
+    for step in range(1, 30):
         with torch.no_grad(): student.weight.fill_(step % 7)
         follow(teacher, student, step, 0.9)
         decay = min(1 - 1 / (step + 1), 0.9)
         expected = decay * expected + (1 - decay) * (step % 7)
+        if step == 1: assert teacher.weight.item() == pytest.approx(0.5)
         if step == 5: assert teacher.weight.item() == pytest.approx(2.5) # of 0 to 5
     assert teacher.weight.item() == pytest.approx(expected, rel=1e-4)
 
@@ -94,6 +98,17 @@ def test_agreement_alone_teaches_nothing(data, taught):
 def test_pictures_without_3d_are_agreed_on(data):
     without = replace(SMOKE, rival=(("consistency", 0.0),))
     assert mean_teacher(SMOKE, data) != mean_teacher(without, data)
+
+def test_pairs_are_agreed_on_too(data):
+    "Labelled pictures are among those that student and teacher see twice"
+    s = replace(SMOKE, wild_batch=0)
+    assert mean_teacher(s, data) != mean_teacher(replace(s, rival=(("consistency", 0.0),)), data)
+
+def test_training_counts_the_teachers_steps_from_one(data, monkeypatch):
+    counted = []
+    monkeypatch.setattr(consistency, "follow", lambda teacher, student, step, decay: counted.append(step))
+    train_mean_teacher(SMOKE, data)
+    assert counted == list(range(1, joint_steps(SMOKE, len(data.pairs)) + 1))
 
 def test_a_setting_that_it_does_not_have(data):
     with pytest.raises(ValueError, match="rival has depth: expected only consistency, decay"): mean_teacher(replace(SMOKE, rival=(("depth", 1),)), data)

@@ -99,10 +99,10 @@ def ramp(
 def follow(
     teacher:nn.Module, # moved towards the student
     student:nn.Module, # just updated
-    step:int, # of the student, from 0
+    step:int, # of the student, from 1
     decay:float, # of the average
 )->None:
-    "The teacher's weights are an exponential average of the student's, and at first their plain mean"
+    "The teacher's weights are an exponential average of the student's, and at first the plain mean of all that it had"
     decay = min(1 - 1 / (step + 1), decay)
     for mine, its in zip(teacher.parameters(), student.parameters()): mine.lerp_(its, 1 - decay)
 
@@ -141,16 +141,15 @@ def train_mean_teacher(
         mine, its = view_of(raw, s), view_of(raw, s)
         with torch.autocast(raw.x.device.type, torch.bfloat16, enabled=s.bf16):
             (joints, camera), (taught, _) = student(mine.batch.x), teacher(its.batch.x)
-        wild = slice(len(raw.y), None)
-        apart = disagreement(unmirrored(joints, mine.flip)[wild], unmirrored(taught, its.flip)[wild], s)
-        agreed = dict(consistency=own.consistency * ramp(now["step"] / steps) * apart) if s.wild_batch else {}
-        return supervision(joints, camera, mine.batch, s) | agreed
+        apart = disagreement(unmirrored(joints, mine.flip), unmirrored(taught, its.flip), s)
+        agreed = own.consistency * ramp(now["step"] / steps) * apart
+        return supervision(joints, camera, mine.batch, s) | dict(consistency=agreed)
 
     for step, terms in paced(
         taking_turns((loss, optimizer, 1)), steps, [optimizer], s.lr, s.schedule, seed, label="mean teacher"
     ):
-        follow(teacher, student, step, own.decay)
         now["step"] = step + 1
+        follow(teacher, student, now["step"], own.decay)
         if step % 10 == 0: curves.append(dict(step=step) | {k: float(v.detach()) for k, v in terms.items()})
     return Taught(teacher.eval(), student.eval(), curves)
 
