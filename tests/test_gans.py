@@ -4,7 +4,7 @@ import pytest, torch
 from torch import nn
 from xvae.data.records import random_fraction
 from xvae.experiments import PRESETS, computed, do_run, job, load_model, plan, weights_of
-from xvae.tasks.gans import GANS, SEES, Buffer, Generators, UNet, cyclegan_batches, held, judged, patch_scores, pix2pix_turns, play, train_pix2pix
+from xvae.tasks.gans import AUTHORS, GANS, SEES, Block, Buffer, Generators, ResNet, UNet, cyclegan_batches, held, judged, patch_scores, pix2pix_turns, play, train_pix2pix
 from xvae.tasks.rivals import rival_settings
 from xvae.tasks.sketch import UNITS, SketchSettings, discard, load_data, mean_sketch, pictures, predict, sketch_metrics
 from xvae.training import Batch
@@ -108,7 +108,7 @@ def test_rounded_passes_are_others(name, data):
 
 @each
 def test_unknown_settings_are_an_error(name, data):
-    with pytest.raises(ValueError, match="rival has depth: expected only channels, levels, patch, rate"):
+    with pytest.raises(ValueError, match="rival has depth: expected only channels, patch, rate"):
         GANS[name].train(replace(SMOKE, rival=(("depth", 3),)), data)
 
 # In the store
@@ -138,8 +138,34 @@ def test_skips_join_what_is_of_one_size():
 def test_dropout_is_off_at_rest():
     net, x = UNet(3, 1, 4, 5, dropout=0.5), torch.randn(4, 3, 32, 32)
     assert not torch.equal(net(x), net(x)) and torch.equal(net.eval()(x), net(x))
-    assert sum(isinstance(m, nn.Dropout) for m in net.modules()) == 2
     assert not any(isinstance(m, nn.Dropout) for m in UNet(3, 1, 4).modules())
+
+@pytest.mark.parametrize("levels, expected", [(8, [1, 2, 3]), (7, [1, 2, 3]), (6, [1, 2]), (5, [1, 2])])
+def test_dropout_is_on_the_inner_half_but_not_on_the_innermost(levels, expected):
+    "Counted from the innermost, which is 0; at 8 levels the authors have it on three"
+    up = UNet(3, 1, 4, levels, dropout=0.5).up
+    assert [i for i, part in enumerate(up) if any(isinstance(m, nn.Dropout) for m in part)] == expected
+
+def test_a_block_adds_to_what_it_sees_and_mirrors_its_edges():
+    "A grey picture stays grey to the edge, and what the last convolution gives is added"
+    block, x = Block(4, nn.Identity), torch.ones(1, 4, 6, 6)
+    out = block(x)
+    assert torch.allclose(out, out[..., :1, :1].expand_as(out), atol=1e-6) and not torch.allclose(out, x)
+    nn.init.zeros_(block.parts[3].weight); nn.init.zeros_(block.parts[3].bias)
+    assert torch.equal(block(x), x)
+
+@each
+def test_a_resnet_where_the_authors_have_one(name):
+    "With as many weights as theirs, but for the channels of a sketch"
+    built = GANS[name].build(SketchSettings(rival=AUTHORS[name]))
+    kind, millions = (UNet, 54.4) if name == "pix2pix" else (ResNet, 11.4)
+    for net in filter(None, (built.to_sketch, built.to_photo)):
+        assert type(net) is kind and sum(p.numel() for p in net.parameters()) / 1e6 == pytest.approx(millions, abs=0.05)
+    assert (built.to_photo is None) is (name == "pix2pix")
+
+@pytest.mark.parametrize("net, least", [(UNet(3, 1, 2, 5), 32), (ResNet(3, 1, 2, 1), 4)])
+def test_a_size_that_does_not_halve_is_an_error(net, least):
+    with pytest.raises(ValueError, match=f"image size 50: expected a multiple of {least}"): net(torch.zeros(2, 3, 50, 50))
 
 def test_scores_are_of_patches():
     "A change in a corner leaves the scores of the other corner alone"
