@@ -4,11 +4,12 @@ import pytest, torch
 from xvae.data.skeletons import MIRROR, bone_lengths
 from xvae.metrics import mpjpe, pa_mpjpe
 from xvae.experiments import SMOKE
-from xvae.tasks import depths, volumes
+from xvae.tasks import depths, rivals, volumes
 from xvae.tasks.depths import DepthNet, depth_loss, geometric_loss, predict_depths, ratios, stages, train_depths
 from xvae.tasks.pose import load_data, mirrored, network_input, pose_pairs
 from xvae.tasks.volumes import (Hourglasses, as_large, crop_depths, floors, peaks, predict_volumes, skeleton_size, train_volumes,
                                 volume_loss, with_depths)
+from xvae.training import adam, learning_rate
 
 @pytest.fixture(scope="module")
 def data(): return load_data(SMOKE)
@@ -18,21 +19,33 @@ def places(poses): return torch.cat([poses.joints_2d, poses.joints[..., 2:] / 10
 # From the crop to millimetres
 
 def test_both_conversions_undo_a_weak_camera(data):
-    "Whatever its scale and place: of a skeleton of the right size nothing is lost"
+    "Whatever its scale and place: of a skeleton of the right lengths nothing is lost"
     y, scale = data.test.joints, torch.linspace(5e-4, 3e-3, len(data.test))[:, None, None]
-    seen, size = scale * y[..., :2] + 0.2, skeleton_size(y)
-    assert torch.allclose(with_depths(seen, y[..., 2], size), y, atol=0.1)
-    assert torch.allclose(as_large(torch.cat([seen, scale * y[..., 2:]], -1), size), y, atol=0.1)
+    seen, limbs = scale * y[..., :2] + 0.2, bone_lengths(y)
+    assert torch.allclose(with_depths(seen, y[..., 2], limbs), y, atol=0.1)
+    assert torch.allclose(as_large(torch.cat([seen, scale * y[..., 2:]], -1), limbs.sum(1)), y, atol=0.1)
     assert torch.allclose(crop_depths(y, seen), scale[..., 0] * y[..., 2], atol=1e-5)
 
 def test_skeletons_have_the_size_that_was_asked_for(data):
     u, z = data.test.joints_2d, data.test.joints[..., 2]
-    for made in (with_depths(u, z, 4321.0), as_large(torch.cat([u, z[..., None] / 900], -1), 4321.0)):
-        assert torch.allclose(skeleton_size(made), torch.full((len(u),), 4321.0), atol=1.0) and (made[:, 0] == 0).all()
+    made = as_large(torch.cat([u, z[..., None] / 900], -1), 4321.0)
+    assert torch.allclose(skeleton_size(made), torch.full((len(u),), 4321.0), atol=1.0) and (made[:, 0] == 0).all()
+
+def test_no_other_unit_has_limbs_nearer_to_the_mean(data):
+    "Of a fine grid of units none has a lower sum of squares, and the sum of all bones is not what is kept"
+    u, z, limbs = data.test.joints_2d, data.test.joints[..., 2], bone_lengths(data.pairs.joints).mean(0)
+    made = with_depths(u, z, limbs)
+    off = lambda poses: (bone_lengths(poses) - limbs).square().sum(-1)
+    flat, depth = u - u[:, :1], (z - z[:, :1])[..., None]
+    grid = torch.stack([off(torch.cat([unit * flat, depth], -1)) for unit in torch.arange(1.0, volumes.WIDEST, 5)])
+    assert (made[:, 0] == 0).all() and torch.equal(made[..., 2:], depth)
+    assert (off(made) <= grid.amin(0) + 0.1).all() and (off(made) > grid.amin(0) - 200).all()
+    assert (skeleton_size(made) - limbs.sum()).abs().max() > 20
 
 def test_nothing_seen_is_finite():
     nothing, far = torch.zeros(2, 17, 2), 1e4 * torch.randn(2, 17)
-    assert (with_depths(nothing, torch.zeros(2, 17), 4000.0) == 0).all() and with_depths(nothing, far, 4000.0).isfinite().all()
+    limbs = torch.full((16,), 250.0)
+    assert (with_depths(nothing, torch.zeros(2, 17), limbs) == 0).all() and with_depths(nothing, far, limbs).isfinite().all()
 
 # Bins
 
@@ -65,20 +78,21 @@ def test_a_mirrored_pose_has_the_mirrored_volume(data):
 
 def test_the_floor_is_what_volumes_cost(data):
     "Each direction read by itself, or all of a drawn volume at once"
-    test, size = data.test, skeleton_size(data.pairs.joints).mean()
+    test, limbs = data.test, bone_lengths(data.pairs.joints).mean(0)
     read = peaks(volumes.volumes(places(test), 16, 16))
-    found = floors(test, size, bins=(16,))
-    whole = mpjpe(with_depths(read[..., :2], 1000 * read[..., 2], size), test.joints).item()
+    found = floors(test, limbs, bins=(16,))
+    whole = mpjpe(with_depths(read[..., :2], 1000 * read[..., 2], limbs), test.joints).item()
     assert found["centre of mass, 16 bins", "volumes"]["mpjpe"] == pytest.approx(whole, abs=0.05)
     assert found["exact", "depths"]["pa_mpjpe"] < 25 < found["arg max, 16 bins", "volumes"]["pa_mpjpe"]
 
 # Hourglasses
 
-def test_the_loss_is_the_squared_error_of_all_volumes(data):
+def test_the_loss_is_the_mean_squared_error_of_all_volumes(data):
+    "Of every box, times the boxes of a map"
     net, batch = Hourglasses(4, 8), pose_pairs(data.pairs, data.pairs, replace(SMOKE, wild_batch=0))()
     at = torch.cat([batch.info["joints_2d"], batch.y[..., 2:]], -1)
     said, _ = net.train()(batch.x)
-    errors = [(v - volumes.volumes(at, 16, d)).square().sum((2, 3, 4)).mean() for v, d in zip(said, (1, 4, 16))]
+    errors = [16 * 16 * (v - volumes.volumes(at, 16, d)).square().mean() for v, d in zip(said, (1, 4, 16))]
     assert torch.allclose(volume_loss(net, batch), sum(errors), rtol=1e-4)
 
 def test_each_hourglass_hears_the_one_before(data):
@@ -91,9 +105,9 @@ def test_each_hourglass_hears_the_one_before(data):
 def test_volumes_learn(data):
     "A few hundred steps on few pairs beat the mean pose"
     s = replace(SMOKE, steps=250, batch=16, lr=4e-3, augment=False, rival=(("width", 12), ("depths", (1, 8)), ("bins", 8)))
-    pairs, size = data.pairs[:16], skeleton_size(data.pairs[:16].joints).mean()
+    pairs, limbs = data.pairs[:16], bone_lengths(data.pairs[:16].joints).mean(0)
     mean = pairs.joints.mean(0).expand(len(pairs), -1, -1)
-    pred = predict_volumes(train_volumes(s, pairs), pairs, size, s.picture)
+    pred = predict_volumes(train_volumes(s, pairs), pairs, limbs, s.picture)
     assert mpjpe(pred, pairs.joints) < 0.7 * mpjpe(mean, pairs.joints) and pa_mpjpe(pred, pairs.joints) < 0.7 * pa_mpjpe(mean, pairs.joints)
 
 # Depths
@@ -147,6 +161,20 @@ def test_stages_fill_the_steps(steps):
     for alone in (0.0, 0.25, 0.5, 1.0):
         parts = stages(steps, alone)
         assert sum(parts) == steps and min(parts) >= 0 and parts[2] >= 1
+
+def test_no_stage_sees_a_batch_of_another(data, monkeypatch):
+    "Each draws its own, and has a rise and fall of the rate of its own"
+    s, seen, made = replace(SMOKE, steps=100, batch=2, wild_batch=2), [], []
+    def loss(net, batch, *_, **weights):
+        seen.append((batch.x.double().sum().item(), len(weights), made[-1].param_groups[0]["lr"]))
+        return 0 * next(net.parameters()).sum()
+    monkeypatch.setattr(depths, "depth_loss", loss)
+    monkeypatch.setattr(rivals, "adam", lambda model: (made.append(adam(model)), made[-1])[1])
+    train_depths(s, data.pairs, data.wild)
+    drawn, weights, rates = zip(*seen)
+    steps = stages(100, 0.5)
+    assert len(set(drawn)) == 100 and weights == (1,) * 50 + (2,) * 42 + (3,) * 8
+    assert rates == tuple(learning_rate(i, n, lr, s.schedule) for n, lr in zip(steps, (s.lr, s.lr, s.lr / 10)) for i in range(n))
 
 def test_depths_learn(data):
     "A few hundred steps on few pictures beat the mean pose"

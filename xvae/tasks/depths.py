@@ -118,14 +118,14 @@ def train_depths(
     own = rival_settings(s, **OWN)
     net = seeded(lambda: DepthNet(channels(s.picture), own.width, own.bins), seed).to(device)
     sample, alike = pose_pairs(pairs, wild, s, device), ratios(pairs.joints)
-    def stage(steps, lr, **weights):
+    def stage(first, steps, lr, **weights):
         loss = lambda: depth_loss(net, sample(), alike, **weights, bf16=s.bf16)
-        fit(net, loss, steps, lr, s.schedule, seed, "depths")
+        fit(net, loss, steps, lr, s.schedule, seed, "depths", first)
 
-    first, second, third = stages(joint_steps(s, len(pairs)), own.alone)
-    stage(first, s.lr)
-    stage(second, s.lr, depth=own.depth)
-    stage(third, s.lr / 10, depth=own.depth, geometry=own.geometry * own.depth)
+    one, two, three = stages(joint_steps(s, len(pairs)), own.alone)
+    stage(0, one, s.lr)
+    stage(one, two, s.lr, depth=own.depth)
+    stage(one + two, three, s.lr / 10, depth=own.depth, geometry=own.geometry * own.depth)
     return net
 
 # %% ../../nbs/72_depths.ipynb #4800001a
@@ -145,7 +145,7 @@ def predict_depths(
     return as_large(torch.cat(points), size)
 
 # %% ../../nbs/72_depths.ipynb #48000021
-SPACE = dict(lr=(1e-3, 2e-3, 4e-3), depth=(10.0, 40.0, 400.0), alone=(0.25, 0.5))
+SPACE = dict(lr=(1e-3, 2e-3, 4e-3), depth=(10.0, 40.0, 200.0), alone=(0.25, 0.5))
 
 def zhou(
     s:PoseSettings, # of a run of ours

@@ -29,13 +29,12 @@ def fit(
     schedule:str="cosine", # see `learning_rate`
     seed:int=0, # of batches, noise and dropout
     label:str="training", # on the progress bar
+    first:int=0, # number of its first step, for one stage after others
 )->nn.Module: # in eval mode
     "Minimise a loss; what is random in a step is seeded by (seed, step)"
     optimizer = adam(model.train())
-    for _ in paced(
-        taking_turns((lambda: dict(loss=loss()), optimizer, 1)), steps, [optimizer], lr, schedule, seed, label=label
-    ):
-        pass
+    loop = taking_turns((lambda: dict(loss=loss()), optimizer, 1))
+    for _ in paced(loop, first + steps, [optimizer], lr, schedule, seed, first, label, second=first): pass
     return model.eval()
 
 # %% ../../nbs/42_rivals.ipynb #a5bc3557

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import zip_longest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, max_pool2d, mse_loss
+from torch.nn.functional import interpolate, max_pool2d, mse_loss, pad
 from ..data.records import PoseData, PoseSet
 from ..data.skeletons import bone_lengths
 from .pose import PoseSettings, channels, network_input, pose_metrics, pose_pairs, used_pairs
@@ -41,7 +41,7 @@ def crop_depths(
     joints_2d:Tensor, # (N, 17, 2) crop coordinates
 )->Tensor: # (N, 17) crop units
     "Depth in the units of the crop, by the weak camera that makes bones as long as in the picture"
-    flat = lambda points: skeleton_size(torch.nn.functional.pad(points[..., :2], (0, 1)))
+    flat = lambda points: skeleton_size(pad(points[..., :2], (0, 1)))
     return joints[..., 2] * (flat(joints_2d) / flat(joints))[:, None]
 
 # %% ../../nbs/71_volumes.ipynb #4700000e
@@ -50,16 +50,17 @@ WIDEST = 4000.0 # mm, the longest that half a crop is taken to be
 def with_depths(
     joints_2d:Tensor, # (N, 17, 2) crop coordinates
     depths:Tensor, # (N, 17) mm
-    size:float|Tensor, # mm, the sum of the bones, one for all or (N,)
+    limbs:Tensor, # (16,) mm, lengths of the bones, or (N, 16)
     halvings:int=40, # of the interval
 )->Tensor: # (N, 17, 3) mm, relative to the pelvis
-    "Skeletons of one size whose depths are known"
+    "Skeletons whose depths are known, with limbs as near to these lengths as they can be"
     u, z = joints_2d - joints_2d[:, :1], depths - depths[:, :1]
     at = lambda unit: torch.cat([unit[:, None, None] * u, z[..., None]], -1)
+    seen = bone_lengths(pad(u, (0, 1))).square()
     low, high = torch.zeros_like(z[:, 0]), torch.full_like(z[:, 0], WIDEST)
     for _ in range(halvings):
         middle = (low + high) / 2
-        long = skeleton_size(at(middle)) > size
+        long = (seen * (1 - limbs / bone_lengths(at(middle)).clamp_min(1e-6))).sum(-1) > 0
         low, high = torch.where(long, low, middle), torch.where(long, middle, high)
     return at(low)
 
@@ -132,7 +133,7 @@ def read(
 
 def floors(
     poses:PoseSet, # evaluated, all known
-    size:float, # mm, the mean sum of bones of the pairs that are used
+    limbs:Tensor, # (16,) mm, mean lengths of bones of the pairs that are used
     bins:tuple=(32, 16, 8), # of heat maps and volumes
 )->dict: # (how joints are read, how they become millimetres): as `pose_metrics`
     "The metrics of true 2D joints and depths, on their way through bins to millimetres"
@@ -143,8 +144,8 @@ def floors(
     found = {}
     for how, by in reads.items():
         seen, metres = read(u, *by), DEPTH * read(y[..., 2:] / 1000 / DEPTH, *by)[..., 0]
-        found[how, "volumes"] = with_depths(seen, 1000 * metres, size)
-        found[how, "depths"] = as_large(torch.cat([seen, depth], -1), size)
+        found[how, "volumes"] = with_depths(seen, 1000 * metres, limbs)
+        found[how, "depths"] = as_large(torch.cat([seen, depth], -1), limbs.sum())
         found[how, "true scale"] = warped(y, seen)
     return {key: pose_metrics(joints, poses) for key, joints in found.items()}
 
@@ -242,11 +243,11 @@ def volume_loss(
     sigma:float=1.0, # of the Gaussians, in bins
     bf16:bool=False, # forward pass in bfloat16
 )->Tensor: # 0-d
-    "Squared error of the volumes of every hourglass, a joint"
+    "Squared error of the volumes of every hourglass, a joint and a bin in depth"
     places = torch.cat([batch.info["joints_2d"], batch.y[..., 2:] / DEPTH], -1)
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=bf16): said, _ = net(batch.x)
-    errors = [mse_loss(v.float(), volumes(places, net.bins, v.shape[2], sigma), reduction="sum") for v in said]
-    return sum(errors) / (17 * len(batch.x))
+    total = lambda v: mse_loss(v.float(), volumes(places, net.bins, v.shape[2], sigma), reduction="sum")
+    return sum(total(v) / v.shape[2] for v in said) / (17 * len(batch.x))
 
 # %% ../../nbs/71_volumes.ipynb #4700002e
 OWN = dict(width=20, bins=16, depths=(1, 4, 16), sigma=1.0) # what `rival` may set
@@ -279,13 +280,13 @@ def say(
 def predict_volumes(
     net:Hourglasses, # in eval mode
     poses:PoseSet, # pictures
-    size:float, # mm, the mean sum of bones of the pairs that are used
+    limbs:Tensor, # (16,) mm, mean lengths of bones of the pairs that are used
     picture:str="black", # what the network sees
     reach:int=2, # see `peaks`
 )->Tensor: # (N, 17, 3) mm, relative to the pelvis
     "Poses read from the finest volumes"
     places = torch.cat([peaks(said[-1], reach) for said, _ in say(net, poses, picture)])
-    return with_depths(places[..., :2], 1000 * DEPTH * places[..., 2], size)
+    return with_depths(places[..., :2], 1000 * DEPTH * places[..., 2], limbs.to(places))
 
 # %% ../../nbs/71_volumes.ipynb #47000038
 SPACE = dict(lr=(1e-3, 2e-3, 4e-3), sigma=(0.7, 1.0, 1.5), colour_noise=(0.2, 0.4))
@@ -296,7 +297,7 @@ def pavlakos(
     seed:int=0, # of weights, pairs and training
     device="cpu", # where to train
 )->dict: # as `pose_metrics`
-    "Pavlakos et al.: volumes trained on the pairs, read and given the size of their skeletons, evaluated"
+    "Pavlakos et al.: volumes trained on the pairs, read and given the lengths of their limbs, evaluated"
     pairs, reach = used_pairs(s, data, seed), round(2 * rival_settings(s, **OWN).sigma)
-    net, size = train_volumes(s, pairs, seed, device), skeleton_size(pairs.joints).mean()
-    return pose_metrics(predict_volumes(net, data.test, size, s.picture, reach), data.test)
+    net, limbs = train_volumes(s, pairs, seed, device), bone_lengths(pairs.joints).mean(0)
+    return pose_metrics(predict_volumes(net, data.test, limbs, s.picture, reach), data.test)
