@@ -289,6 +289,19 @@ def test_second_stage_leaves_translations_alone(monkeypatch):
     assert second == 14 and moved(begin, states[13]) == begin.keys() - late and moved(states[13], states[19]) == late
     assert len(drawn) == 14 * 2 and all(p.requires_grad for p in model.parameters()) and all(m.training for m in model.modules())
 
+def test_two_stages_translate_as_the_first_alone():
+    "Eqs. 3 and 6 and target steps, for as many steps as the first stage has; so pose numbers say nothing of the second"
+    s, second = weights_of("staged", 20)
+    noise = torch.Generator().manual_seed(1)
+    x, y, more = (torch.randn(40, d, generator=noise) for d in (D_X, D_Y, D_Y))
+    def translations(s, steps, second):
+        model = small()
+        train(model, tensor_pairs(x, y, 8), tensor_targets(more, 8), steps, 2, s.weights, lr=1e-2, schedule="cosine", second=second)
+        with torch.no_grad(): return model.eval().translate(x)
+    alone = replace(s, stage=None, vae_x=0.0, cross=0.0)
+    assert torch.equal(translations(s, 20, second), translations(alone, second, None))
+    assert not torch.equal(translations(s, 20, second), translations(alone, 20, None))
+
 def test_each_stage_has_its_own_schedule():
     rates = [training.learning_rate(step, 100, 1.0, "cosine", 70) for step in range(100)]
     assert rates[:70] == [training.learning_rate(step, 70, 1.0, "cosine") for step in range(70)]
@@ -353,3 +366,10 @@ def test_search_varies_three_things(name):
     for k, values in SPACE[name].items():
         assert getattr(usual, k) in values and len(set(values)) == 3
         for v in values: assert getattr(plan(name, replace(LAPTOP, **{k: v}), 0).settings, k) == v
+
+@each
+def test_shared_codes_have_one_beta(name):
+    "What a search sets for z_t holds for w_t; the price of a private code is constant, and of its own with DMVAE alone"
+    for beta in SPACE[name]["beta_x"]:
+        s = plan(name, replace(LAPTOP, beta_x=beta), 0).settings
+        assert s.weights().beta_x == s.weights().beta_y == beta and (s.price_s is not None) is (name == "dmvae") and s.price_s_start is None

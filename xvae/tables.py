@@ -70,7 +70,7 @@ LABELS = dict(
     dmvae="DMVAE, our build",
     mmvae_plus="MMVAE+, our build",
     mmvae_pp="MMVAE++, our build",
-    staged="Yang and Yao, our build",
+    staged="Two stages (after Yang and Yao, not checked)",
 )
 DATA_NAMES = {
     ("rendered", "procedural"): "rendered people",

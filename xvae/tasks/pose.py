@@ -90,7 +90,7 @@ def one_beta(
 
 PEERS = dict( # methods of others with our networks
     spurr=lambda s: one_beta(s, d_s=0),
-    dmvae=lambda s: replace(s, objective="dmvae", price_s_start=None),
+    dmvae=lambda s: replace(s, objective="dmvae", beta_y=s.beta_x, price_s_start=None),
     mmvae_plus=lambda s: one_beta(s, objective="mmvae_plus"),
     mmvae_pp=lambda s: one_beta(s, objective="mmvae_pp"),
     staged=lambda s: one_beta(s, stage=s.stage or 0.7),
