@@ -164,12 +164,14 @@ def test_an_energy_left_out_is_left_out(data, lengths):
     assert all(torch.equal(a, b) for a, b in zip(model.painter.parameters(), fresh.painter.parameters()))
     assert set(terms) == {"3d.joints", "3d.reach", "2d.joints", "2d.reach"}
 
-def test_painting_leaves_running_statistics_alone(data, lengths):
-    "What comes back is no real picture"
-    model = model_of(lengths)
+@pytest.mark.parametrize("name, moves", [("3d", True), ("2d", True), ("pixels", False), ("back", False)])
+def test_running_statistics_are_those_of_both_kinds_of_pictures(data, lengths, name, moves):
+    "Turns that paint see pairs alone, or no real picture, and leave them as they are"
+    model = model_of(lengths).train()
     its = {k: v.clone() for k, v in model.pose.named_buffers()}
-    energies(model, data.pairs, data, SMOKE)["back"]()
-    assert all(torch.equal(v, its[k]) for k, v in model.pose.named_buffers())
+    energies(model, data.pairs, data, SMOKE)[name]()
+    same = [torch.equal(v, its[k]) for k, v in model.pose.named_buffers() if "running" in k]
+    assert len(same) > 0 and all(same) != moves
 
 def test_unknown_setting(data):
     with pytest.raises(ValueError, match="rival has pixel: expected only pixels, back"): kundu(replace(SMOKE, rival=(("pixel", 1.0),)), data)

@@ -335,7 +335,7 @@ def loss_pixels(
     other:Tensor, # (N, C, S, S) others of the same people
 )->dict: # squared colours per picture
     "Pictures painted in their own pose and in what the same people wear elsewhere"
-    e = model.pose(x)
+    with untracked(model.pose): e = model.pose(x) # running statistics are those of both kinds of pictures
     return dict(pixels=(model.paint(e.joints, e.camera, model.painter.worn(other)) - x).square().sum((1, 2, 3)).mean())
 
 def loss_back(
@@ -348,7 +348,7 @@ def loss_back(
     "A pose and an appearance that were painted are seen again in the painting"
     worn, points = model.painter.worn(other), weak_project(y, camera)
     painted = model.paint(y, camera, worn)
-    with untracked(model.pose): e = model.pose(painted) # running statistics are those of real pictures
+    with untracked(model.pose): e = model.pose(painted)
     error = reprojection_error(e.joints, e.camera, points, torch.ones_like(points[..., 0])).mean()
     return {
         "back.joints": (e.joints - y).square().sum((1, 2)).mean() / (2 * s.sigma_y**2),
