@@ -187,7 +187,7 @@ OWN = dict(
 )
 
 # what a search may vary
-SPACE = dict(lr=(0.002, 0.004, 0.008), adversarial=(10.0, 30.0, 100.0), prior=(0.0, 0.3, 3.0, 10.0))
+SPACE = dict(lr=(0.002, 0.004, 0.008), adversarial=(10.0, 30.0, 100.0), prior=(0.0, 0.3, 1.0, 3.0, 10.0))
 
 # %% ../../nbs/70_aign.ipynb #46a00029
 class Duel(NamedTuple):
