@@ -35,7 +35,7 @@ help:
 	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
 	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
 	@echo "                THREADS=fastest lets a run have as many threads of its share of the cores as it is fastest on; without it one"
-	@echo "                COMPILE=reduce-overhead makes CUDA graphs of the networks, for small ones on a GPU"
+	@echo "                COMPILE=reduce-overhead asks torch.compile for CUDA graphs of the networks, for small ones on a GPU; untried"
 	@echo "                EXECUTOR=slurm queues them on a cluster instead, and waits (nbs/66_cluster.ipynb)"
 	@echo "make again      train one seed of every row of Table 1 once more, hours, and compare it with the stored one: results/again.md"
 	@echo "make test       check everything"

@@ -35,6 +35,6 @@ def environment(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XVAE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("OMP_NUM_THREADS", "1")
-        for name in "IN_TEST", "JUPYTER_PATH": patch.delenv(name, raising=False)
+        for name in "IN_TEST", "JUPYTER_PATH", "XVAE_COMPILE": patch.delenv(name, raising=False)
         torch.set_num_threads(1)
         yield

@@ -125,6 +125,6 @@ def test_aign_pairs_is_a_setting(data):
     assert aign_pairs(SMOKE, data) == aign(replace(SMOKE, rival=(("pairs", 1.0),)), data)
 
 def test_what_a_search_may_vary():
-    "Settings that there are, three or four values each, their usual one among them; no price among the prices"
+    "Settings that there are, three to five values each, their usual one among them; no price among the prices"
     usual = {k: OWN[k] if k in OWN else getattr(PoseSettings, k) for k in SPACE}
-    assert all(len(v) in (3, 4) and usual[k] in v for k, v in SPACE.items()) and 0 in SPACE["prior"]
+    assert all(len(v) in (3, 4, 5) and usual[k] in v for k, v in SPACE.items()) and 0 in SPACE["prior"]

@@ -124,5 +124,7 @@ def test_compiled_steps(monkeypatch, tmp_path):
     ours, theirs = plain.state_dict(), traced.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.allclose(ours[k].float(), theirs[k].float(), atol=1e-3) for k in ours)
     assert told[0] == pytest.approx(curves[0], rel=1e-4)
+    gone_on, _ = train_model(s, data, checkpoint=tmp_path/"plain")
+    assert all(torch.equal(v, ours[k]) for k, v in gone_on.state_dict().items()) # which was at its end
     monkeypatch.setenv("XVAE_COMPILE", "fast")
     with pytest.raises(RuntimeError, match="Unrecognized mode=fast"): train_model(s, data)

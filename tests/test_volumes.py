@@ -39,7 +39,7 @@ def test_no_other_unit_has_limbs_nearer_to_the_mean(data):
     flat, depth = u - u[:, :1], (z - z[:, :1])[..., None]
     grid = torch.stack([off(torch.cat([unit * flat, depth], -1)) for unit in torch.arange(1.0, volumes.WIDEST, 5)])
     assert (made[:, 0] == 0).all() and torch.equal(made[..., 2:], depth)
-    assert (off(made) <= grid.amin(0) + 0.1).all() and (off(made) > grid.amin(0) - 200).all()
+    assert (off(made) <= grid.amin(0) + 0.1).all()
     assert (skeleton_size(made) - limbs.sum()).abs().max() > 20
 
 def test_nothing_seen_is_finite():

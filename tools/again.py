@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from reproduce import parameters
 from xvae.arms import ARMS
-from xvae.experiments import find_run, job
+from xvae.experiments import find_run, job, run_name
 from xvae.frames import TOLERANCE, trained_again
 from xvae.tables import LABELS, write_table
 
@@ -15,12 +15,12 @@ def shown(frame):
     "PA-MPJPE, stored and again"
     its = frame[frame.metric == "pa_mpjpe"]
     return its.assign(Method=its.method.map(LABELS), Pairs=[f"{100 * f:.0f} %" for f in its.supervision], Stored=its.stored.round(1), Again=its.again.round(1),
-        Holds=its.holds.map({True: "yes", False: "no"}))[["Method", "Pairs", "Stored", "Again", "Holds"]]
+        Holds=its.holds.map({True: "yes", False: "no"}), Seed=its.seed)[["Method", "Pairs", "Seed", "Stored", "Again", "Holds"]]
 
 def main(words):
     j = job(**parameters(words))
-    found = {arm: find_run(j.results, arm.run(j, seed)) for seed in j.seeds for arm in ARMS["table1_all"]}
-    if missing := [f"{arm.method} {arm.supervision:.0%}" for arm, run in found.items() if run is None]: print(f"not stored: {', '.join(missing)}")
+    found = {run_name(run): find_run(j.results, run) for seed in j.seeds for run in (arm.run(j, seed) for arm in ARMS["table1_all"])}
+    if missing := [name for name, run in found.items() if run is None]: print(f"not stored: {', '.join(missing)}")
     runs = [run for run in found.values() if run]
     if not runs: sys.exit(f"{j.results}: no run of Table 1 is stored there, expected results that a table was made of")
     with tempfile.TemporaryDirectory() as folder: frame = trained_again(runs, replace(j, results=Path(folder)))

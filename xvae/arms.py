@@ -14,6 +14,7 @@ from .data.rendered import LIBRARIES
 from .experiments import FOUND, PRESETS, Job, Run, as_paper, plan
 from .task import task_of
 from .tasks.pose import PEERS
+from .tasks.sketch import SketchSettings
 
 # %% ../nbs/52_arms.ipynb #34b63e10
 DATA_SEEDS = 10 # seed k goes with data of seed 10 k, as the judge of swaps has learnt from people of seed 1
@@ -67,7 +68,7 @@ def found_for(
 )->dict:  # setting: value
     "What the search found for a method and the preset has otherwise; nothing at the paper's preset, which keeps its own"
     task = task_of(j.settings).name
-    known = dict(pose=FOUND, sketch=FOUND["sketch"]).get(task, {})
+    known = FOUND if task == "pose" else FOUND.get(task, {})
     if as_paper(j.preset) or method not in known: return {}
     usual = PRESETS[task]["laptop"]
     return {k: v for k, v in settings_like(known[method]).items() if v != getattr(usual, k)}
@@ -160,7 +161,6 @@ def converged(
     "A method that translates sketches, trained as long as its photos take"
     return Arm(method, supervision, changes=longer(SKETCH_STEPS[supervision]))
 
-
 def on_data(
     arm:Arm,
     data_seed:int, # of rendered people
@@ -213,7 +213,10 @@ ARMS = dict(
         for f in BOTH
         for k in LENGTHS[f]
     ],
-    levels=[Arm(m, 0.1, changes=(("validation", True),)) for m in ("ours", "cyclegan", "cyclegan_pairs", "pix2pix")],
+    levels=[
+        Arm(m, 0.1, changes=(("validation", True), ("level", SketchSettings.level))) # whatever level was found for it
+        for m in ("ours", "cyclegan", "cyclegan_pairs", "pix2pix")
+    ],
     fig4=[Arm("ours")],
     fig6=[Arm("ours"), Arm("without_cross"), Arm("autoencoder")],
     fig2=[
@@ -260,7 +263,6 @@ def notebook_arms(
 
 # %% ../nbs/52_arms.ipynb #52d00001
 MORE = dict(table1=ARMS["table1_all"], fig2=ARMS["gans"]) # what takes hours
-
 
 def asked_arms(
     name:str, # of a notebook in reproduce/ that has methods of others

@@ -342,7 +342,7 @@ def environment(
         threads=torch.get_num_threads(),
         processes=world(),
         seconds=round(seconds, 1),
-    ) | ({"compiled": os.environ["XVAE_COMPILE"]} if os.environ.get("XVAE_COMPILE") else {})
+    )
 
 
 def save_run(
@@ -576,7 +576,8 @@ def trained(
         if baseline and not isinstance(baseline, Translator):
             model, curves, metrics = None, [], baseline(run.settings, data, run.seed, j.device)
         else: model, curves, metrics = train_and_test(run, j, data, baseline)
-        run = replace(run, metrics=metrics, environment=environment(j.device, time.time() - began))
+        how = {} if baseline or not os.environ.get("XVAE_COMPILE") else dict(compiled=os.environ["XVAE_COMPILE"])
+        run = replace(run, metrics=metrics, environment=environment(j.device, time.time() - began) | how)
     refuse_not_finite(run)
     if rank() == 0:
         save_run(j.results, run, curves, model)

@@ -160,7 +160,7 @@ def method_table(
     paper = lambda m: ", ".join(printed(r) for r in PAPER_TABLE1[PAPER_TABLE1.method == IN_PAPER.get(m)].itertuples())
     lost, first = frame[frame.failed].groupby("method").run_id.nunique(), frame.iloc[0]
     name = DATA_NAMES.get((first.data, first.motion), first.data)
-    count = lambda m: sorted({f"{n:.0f}" for n in s.loc[m][("mpjpe", "count")]}, key=int)
+    count = lambda m: dict.fromkeys(f"{n:.0f}" for n in s.loc[m][("mpjpe", "count")])
     seeds = lambda m: " and ".join(count(m)) + (f", {lost[m]} failed" if m in lost else "")
     methods = [m for m in dict.fromkeys(a.method for a in arms) if m in s.index.get_level_values(0)]
     return pd.DataFrame([

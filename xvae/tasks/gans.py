@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'PIX2PIX', 'CYCLEGAN', 'CYCLEGAN_PAIRS', 'AUTHORS', 'train_cyclegan_pairs', 'GANS', 'SEES', 'SPACES',
-           'level_down', 'level_up', 'widths', 'check_size', 'UNet', 'mirrored', 'Block', 'ResNet', 'patch_scores',
+           'level_down', 'level_up', 'widths', 'check_size', 'UNet', 'same_size', 'Block', 'ResNet', 'patch_scores',
            'begun', 'outward', 'inward', 'Generators', 'pix2pix_networks', 'cyclegan_networks', 'judged', 'held',
            'Buffer', 'pix2pix_turns', 'play', 'in_bfloat16', 'train_pix2pix', 'cyclegan_turns', 'cyclegan_batches',
            'train_cyclegan']
@@ -77,14 +77,17 @@ class UNet(nn.Module):
         return x.tanh()
 
 # %% ../../nbs/75_gans.ipynb #411a0102
-def mirrored(c_in, c_out, kernel): # a convolution that keeps the size
+def same_size(c_in, c_out, kernel): # a convolution of kernel x kernel pixels, with borders mirrored
     return nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2, padding_mode="reflect")
 
 class Block(nn.Module):
     "Two convolutions, added to what they see"
-    def __init__(self, channels:int, norm):
+    def __init__(self,
+        channels:int, # in and out
+        norm, # channels -> normalisation
+    ):
         super().__init__()
-        first, last = (mirrored(channels, channels, 3) for _ in range(2))
+        first, last = (same_size(channels, channels, 3) for _ in range(2))
         self.parts = nn.Sequential(first, norm(channels), nn.ReLU(), last, norm(channels))
 
     def forward(self, x:Tensor)->Tensor: return x + self.parts(x) # (N, channels, H, W) -> the same
@@ -103,10 +106,10 @@ class ResNet(nn.Module):
         by_two = dict(kernel_size=3, stride=2, padding=1)
         halve, double = partial(nn.Conv2d, **by_two), partial(nn.ConvTranspose2d, **by_two, output_padding=1)
         with_norm = lambda layer: (layer, norm(layer.out_channels), nn.ReLU())
-        down = [part for layer in (mirrored(c_in, a, 7), halve(a, b), halve(b, c)) for part in with_norm(layer)]
+        down = [part for layer in (same_size(c_in, a, 7), halve(a, b), halve(b, c)) for part in with_norm(layer)]
         up = [part for layer in (double(c, b), double(b, a)) for part in with_norm(layer)]
         between = [Block(c, norm) for _ in range(blocks)]
-        self.parts = nn.Sequential(*down, *between, *up, mirrored(a, c_out, 7), nn.Tanh())
+        self.parts = nn.Sequential(*down, *between, *up, same_size(a, c_out, 7), nn.Tanh())
 
     def forward(self, x:Tensor)->Tensor: # (N, c_in, S, S) -> (N, c_out, S, S) in [-1, 1]
         check_size(x, 2)
