@@ -87,7 +87,8 @@ def test_command_asked_to_stop(tmp_path):
     child = subprocess.Popen([sys.executable, "-m", "xvae", *"run ours --preset laptop --device cpu --results-dir".split(), tmp_path], stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | dict(TQDM_DISABLE="1"))
     until(lambda: child.poll() is not None or handles_sigterm(child.pid))
     child.send_signal(signal.SIGTERM)
-    assert child.communicate(timeout=120)[1].strip().endswith("goes on from here") and child.returncode == 130
+    told = child.communicate(timeout=120)[1]
+    assert told.strip().endswith("goes on from here") and child.returncode in (130, -signal.SIGINT) # the second where Python was executing text, as dataclasses do
 
 def handles_sigterm(pid):
     "Whether a process has a handler of its own"
