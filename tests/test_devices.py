@@ -13,7 +13,7 @@ import xvae.tasks.pose
 from xvae.data.records import PoseData, PoseSet
 from xvae.data.rendered import crop_box
 from xvae.data.renderer import LOOK_NUMBERS, STUDIO_NUMBERS, WILD_NUMBERS, clutter, random_look, render, studio
-from xvae.experiments import SMOKE
+from xvae.experiments import SMOKE, do_run, job, plan
 from xvae.metrics import auc3d
 from xvae.task import train_model
 from xvae.tasks.pose import PoseModel, fake_batch, load_data, network_target, pose_extra, pose_metrics, pose_pairs, predict
@@ -114,17 +114,22 @@ def test_real_steps():
     assert devices(drawn("cuda")) == devices(model.parameters()) == {"cuda"}
     assert all(torch.tensor([*curves[0].values(), *pose_metrics(predict(model, data.test), data.test).values()]).isfinite())
 
-def test_compiled_steps(monkeypatch, tmp_path):
+def test_compiled_steps(tmp_path):
     "Traced by torch.compile, the networks learn the same, keep the names of their weights, and go on from an untraced run's checkpoint"
     s, data = replace(SMOKE, steps=3, fraction=0.1), load_data(SMOKE)
     plain, curves = train_model(s, data, checkpoint=tmp_path/"plain")
-    monkeypatch.setenv("XVAE_COMPILE", "eager")
-    traced, told = train_model(s, data, checkpoint=tmp_path/"traced")
+    traced, told = train_model(s, data, checkpoint=tmp_path/"traced", mode="eager")
     assert not any(part._compiled_call_impl for part in traced.modules())
     ours, theirs = plain.state_dict(), traced.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.allclose(ours[k].float(), theirs[k].float(), atol=1e-3) for k in ours)
     assert told[0] == pytest.approx(curves[0], rel=1e-4)
-    gone_on, _ = train_model(s, data, checkpoint=tmp_path/"plain")
+    gone_on, _ = train_model(s, data, checkpoint=tmp_path/"plain", mode="eager")
     assert all(torch.equal(v, ours[k]) for k, v in gone_on.state_dict().items()) # which was at its end
-    monkeypatch.setenv("XVAE_COMPILE", "fast")
-    with pytest.raises(RuntimeError, match="Unrecognized mode=fast"): train_model(s, data)
+    with pytest.raises(RuntimeError, match="Unrecognized mode=fast"): train_model(s, data, mode="fast")
+
+def test_compiled_runs_say_so(monkeypatch, tmp_path):
+    "XVAE_COMPILE reaches the training of ours, and the run's record says it; a method that has its own training is not compiled"
+    j = job("smoke", device="cpu", results_dir=tmp_path)
+    monkeypatch.setenv("XVAE_COMPILE", "eager")
+    ours, mean = (do_run(plan(m, j.settings, 0, 0.1), j) for m in ("ours", "mean_pose"))
+    assert ours.environment["compiled"] == "eager" and "compiled" not in mean.environment

@@ -5,6 +5,7 @@ from conftest import LESSONS, NOTEBOOKS, ROOT, check, copy
 from xvae import regimes
 from xvae.claims import swap_ratio
 from xvae.experiments import job
+from xvae.frames import TOLERANCE
 from xvae.arms import MORE, Arm
 from xvae.tasks.swaps import SWAP_UNITS
 
@@ -118,10 +119,12 @@ def test_results_come_from_stored_runs():
 
 def test_trained_again_beside_what_is_stored():
     "What `make again` compared are the stored runs' numbers"
-    for table in (ROOT/"results").glob("**/again.csv"):
+    tables = list((ROOT/"results").glob("**/again.csv"))
+    if not tables: pytest.skip("nobody has run `make again` at full size")
+    for table in tables:
         for row in csv.DictReader(table.open()):
             stored = json.loads((ROOT/"results/runs"/row["run_id"]/"run.json").read_text(encoding="utf-8"))
-            assert float(row["stored"]) == round(stored["metrics"][row["metric"]], 4) and row["holds"] == str(abs(float(row["again"]) - float(row["stored"])) <= 0.05 * float(row["stored"]))
+            assert float(row["stored"]) == round(stored["metrics"][row["metric"]], 4) and row["holds"] == str(abs(float(row["again"]) - float(row["stored"])) <= TOLERANCE * float(row["stored"]))
 
 def test_regimes_are_what_the_search_found():
     "The settings that swaps.ipynb takes are those that the rule finds in the committed search"

@@ -128,6 +128,8 @@ WHY = {
     "no VAE of pictures": (("vae_x", 0.0), ("cross", 0.0)),
     "one price of z_s all along": (("price_s_start", None),),
 }
+
+# %% ../nbs/52_arms.ipynb #1c3fe643
 # times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
 SIZES = {
     1: (1, 4),
@@ -142,6 +144,7 @@ CROSSED = [
     for m in methods
 ]
 
+# %% ../nbs/52_arms.ipynb #de36927f
 FEW = (0.1, ()), (1.0, (1,)) # part of the pairs, whose: where unpaired poses should bring most
 
 def with_library(level, kind) -> Arm:
@@ -201,24 +204,28 @@ ARMS = dict(
         for sigma, lr in TRIED
     ]
     + [Arm("martinez", f, changes=(("sigma_2d", sigma), *VALIDATION)) for f in BOTH for sigma in (0.03, 0.015)],
-    sketch_lengths=[
-        Arm(m, f, changes=(("steps", Times(k)), ("validation", True)))
-        for f, ks in SKETCH_LENGTHS.items()
-        for m in (("ours",) if f == 1 else ("ours", "without_td"))
-        for k in ks
-    ],
     lengths=[
         Arm(m, f, changes=(("steps", Times(k)), *VALIDATION))
         for m in ("ours", "supervised_only")
         for f in BOTH
         for k in LENGTHS[f]
     ],
+    fig4=[Arm("ours")],
+    fig6=[Arm("ours"), Arm("without_cross"), Arm("autoencoder")],
+)
+
+# %% ../nbs/52_arms.ipynb #52e00002
+ARMS |= dict(
+    sketch_lengths=[
+        Arm(m, f, changes=(("steps", Times(k)), ("validation", True)))
+        for f, ks in SKETCH_LENGTHS.items()
+        for m in (("ours",) if f == 1 else ("ours", "without_td"))
+        for k in ks
+    ],
     levels=[
         Arm(m, 0.1, changes=(("validation", True), ("level", SketchSettings.level))) # whatever level was found for it
         for m in ("ours", "cyclegan", "cyclegan_pairs", "pix2pix")
     ],
-    fig4=[Arm("ours")],
-    fig6=[Arm("ours"), Arm("without_cross"), Arm("autoencoder")],
     fig2=[
         converged("without_td", 0.1),
         converged("paired_steps", 0.1),

@@ -166,6 +166,7 @@ def waited_for(
         ) from e
     return failed
 
+# %% ../nbs/66_cluster.ipynb #f0aefd38
 def do_queued(
     runs:list, # planned
     j:Job, # where; its device is not looked at

@@ -595,7 +595,9 @@ def refuse_not_finite(run):
 def train_and_test(run, j, data, translator=None):
     task = task_of(run.settings)
     if translator: model, curves = translator.train(run.settings, data, run.seed, j.device), []
-    else: model, curves = train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run))
+    else:
+        mode = os.environ.get("XVAE_COMPILE", "")
+        model, curves = train_model(run.settings, data, run.seed, j.device, checkpoint_of(run), run_name(run), mode)
     with shared_out(): return model, curves, task.evaluate(model, data, run.settings)
 
 def run_name(run):

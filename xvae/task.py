@@ -7,7 +7,7 @@ __all__ = ['TASKS', 'Settings', 'Feed', 'itself', 'nothing', 'Task', 'register',
            'train_model', 'compiled']
 
 # %% ../nbs/39_task.ipynb #138555df
-import copy, math, os
+import copy, math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
@@ -121,6 +121,7 @@ def train_model(
     device="cpu", # where to train
     checkpoint=None, # see `train`
     label:str="training", # on the progress bar
+    mode:str="", # of `compiled`
 )->tuple: # (model in eval mode, loss curves)
     "A trained model"
     task = task_of(s)
@@ -130,7 +131,7 @@ def train_model(
         model = task.build(s).to(device)
     m = target_steps(feed.n_targets, feed.n_pairs, s.m_most) if feed.targets else 0
     steps = joint_steps(s, feed.n_pairs)
-    fast = compiled(model)
+    fast = compiled(model, mode)
     curves = train(
         fast,
         feed.pairs,
@@ -154,10 +155,9 @@ def train_model(
 # %% ../nbs/39_task.ipynb #39c00002
 def compiled(
     model:CrossModalVAE,
-    mode:str|None=None, # of `torch.compile`, or eager, which only traces; None = as XVAE_COMPILE says
+    mode:str="", # of `torch.compile`, or eager, which only traces; empty = as it is
 )->CrossModalVAE: # the same, or a copy with the same names of weights
     "The model with encoders, decoders and heads compiled, if that is asked for"
-    mode = mode or os.environ.get("XVAE_COMPILE")
     if not mode: return model
     fast = copy.deepcopy(model)
     how = dict(backend="eager") if mode == "eager" else dict(mode=mode)
