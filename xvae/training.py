@@ -349,14 +349,9 @@ def train(
     optimizer, device = adam(model.train()), next(model.parameters()).device
     weights = (lambda step: w(step / steps)) if callable(w) else lambda step: w
     paces = callable(w) or schedule != "constant"  # whether a step depends on how many there will be
+    named = schedule if isinstance(schedule, str) else "of torch"
     run = said_by(weights(0), weights(steps)) | dict(
-        steps=steps if paces else None,
-        m=m,
-        lr=lr,
-        schedule=schedule if isinstance(schedule, str) else "of torch",
-        seed=seed,
-        second=second,
-    )
+        steps=steps if paces else None, m=m, lr=lr, schedule=named, seed=seed, second=second)
     there = checkpoint and Path(checkpoint).exists()
     first, curves = load_checkpoint(checkpoint, model, optimizer, run) if there else (0, [])
     seldom = lambda step, terms, **inputs: step % log_every or check_finite(step, terms)

@@ -142,21 +142,8 @@ def pose_data(
     "The data of a pose experiment"
     check_name(data)
     if data == "rendered":
-        return rendered_people(
-            motion,
-            data_root,
-            image_size,
-            train_subjects,
-            test_subjects,
-            n_pairs,
-            n_wild,
-            n_test,
-            n_library,
-            data_seed,
-            cache,
-            validation,
-            library=library,
-        )
+        return rendered_people(motion, data_root, image_size, train_subjects, test_subjects, n_pairs, n_wild, n_test,
+                               n_library, data_seed, cache, validation, library=library)
     if (data_seed, library) != (0, "usual"):
         raise ValueError(
             f"data_seed={data_seed}, library={library!r}: only rendered people have these, and data is {data!r}"
