@@ -10,9 +10,10 @@ __all__ = ['COLUMNS', 'CHILD', 'M', 'DECODED', 'RINGS', 'AROUND', 'LEAST', 'WAYS
            'their_networks', 'their_models', 'peer_settings', 'peer_calls', 'peers', 'crowd', 'mesh', 'faces', 'Vtk',
            'renderer', 'write_files', 'forget', 'unpacked', 'same', 'batches', 'image_folder', 'pictures_a_second',
            'reading', 'reading_rows', 'share_rows', 'pictures', 'Point', 'exponent', 'resident', 'drawn_data',
-           'grown_networks', 'point_rows', 'growth', 'growth_figure', 'steps_a_second', 'two_processes', 'thread_rows',
-           'threads', 'shared_steps', 'by_processes', 'process_rows', 'processes', 'seconds_of', 'two_runs', 'job_rows',
-           'jobs', 'table1_seconds', 'table1_rows', 'table1', 'table', 'keep', 'missing', 'main', 'measured']
+           'grown_networks', 'point_rows', 'growth', 'growth_figure', 'steps_a_second', 'in_processes', 'thread_rows',
+           'threads', 'JointLoss', 'batch_of', 'for_vmap', 'losses_at_once', 'seeds', 'shared_steps', 'by_processes',
+           'process_rows', 'processes', 'seconds_of', 'two_runs', 'job_rows', 'jobs', 'table1_seconds', 'table1_rows',
+           'table1', 'table', 'keep', 'missing', 'main', 'measured']
 
 # %% ../nbs/90_benchmarks.ipynb #b6a1085a
 import json, os, platform, socket, subprocess, sys, tempfile, time
@@ -29,9 +30,11 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
+import torch.utils._pytree as pytree
 import xvae
 from PIL import Image
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 from torch.profiler import ProfilerActivity, profile
 from .data.cameras import to_camera
 from .data.fixtures import write_video
@@ -818,23 +821,24 @@ def steps_a_second(
     preset:str, # of the pose task
     threads:int,
     seconds:float, # how long; 0 = one step
+    device:str="cpu", # where to train
 )->float:
     "Steps that this process does"
     with on_threads(threads):
-        loop = loop_of(parts(PRESETS["pose"][preset]), 1)
+        loop = loop_of(parts(PRESETS["pose"][preset], device), 1)
         for _ in range(3 if seconds else 0): next(loop)
         began = time.perf_counter()
         for done in count(1):
             next(loop)
             if (took := time.perf_counter() - began) >= seconds: return done / took
 
-def two_processes(
-    preset:str, # of the pose task
-    seconds:float, # how long
-)->float: # steps a second, of both together
-    "Two of one thread each, side by side"
-    with ThreadPoolExecutor(2) as pool:
-        rates = [pool.submit(in_child, "steps_a_second", preset=preset, threads=1, seconds=seconds) for _ in range(2)]
+def in_processes(
+    n:int, # how many
+    **how, # see `steps_a_second`
+)->float: # steps a second, of all together
+    "Processes of one thread each, side by side"
+    with ThreadPoolExecutor(n) as pool:
+        rates = [pool.submit(in_child, "steps_a_second", threads=1, **how) for _ in range(n)]
         return sum(rate.result() for rate in rates)
 
 # %% ../nbs/90_benchmarks.ipynb #773496f1
@@ -853,7 +857,7 @@ def thread_rows(
     return rows + [say(way, ", time beside a busy process / alone", x, "ratio", goal(way)) for way, x in slower.items()]
 
 WAYS = {"one thread": partial(steps_a_second, threads=1), "two threads": partial(steps_a_second, threads=2),
-        "two processes of one thread": two_processes}
+        "two processes of one thread": partial(in_processes, 2)}
 
 def threads(size:str, device:str="cpu")->list: # of rows
     "One thread, two, or two processes; alone and beside a busy process"
@@ -862,6 +866,57 @@ def threads(size:str, device:str="cpu")->list: # of rows
     def beside():
         with busy(): return once()
     return thread_rows(*(pd.DataFrame([its() for _ in range(rounds)]).median().to_dict() for its in (once, beside)))
+
+# %% ../nbs/90_benchmarks.ipynb #90e00002
+class JointLoss(nn.Module):
+    "What a joint step makes small"
+    def __init__(self, p:Parts):
+        super().__init__()
+        self.model, self.how = p.model, (p.weights, p.extra)
+
+    def forward(self, *batch:tuple)->Tensor: # sum of the terms, in nats per sample
+        return sum(joint_loss(self.model, Batch(*batch), *self.how).values())
+
+def batch_of(
+    p:Parts,
+)->tuple: # what `JointLoss` takes
+    "A batch as a tree of tensors"
+    batch = p.pairs()
+    return batch.x, batch.y, {name: value for name, value in batch.info.items() if isinstance(value, Tensor)}
+
+@contextmanager
+def for_vmap():
+    "Without what `vmap` does not know"
+    dice = lambda shape, dtype, device: torch.randn(shape, dtype=dtype, device=device)
+    with (patch.object(Tensor, "contiguous", lambda x, **_: x),
+          patch("torch.distributions.normal._standard_normal", dice)): yield
+
+def losses_at_once(
+    losses:list, # of `JointLoss`
+    batches:list, # of `batch_of`
+): # () -> (len(losses),) with a graph
+    "The losses of several seeds by one `vmap`"
+    state, batch = stack_module_state(losses), pytree.tree_map(lambda *its: torch.stack(its), *batches)
+    one = vmap(lambda state, batch: functional_call(losses[0], state, batch), randomness="different")
+    def these():
+        with for_vmap(): return one(state, batch)
+    return these
+
+# %% ../nbs/90_benchmarks.ipynb #90e00005
+def seeds(size:str, device:str="cpu")->list: # of rows
+    "Four seeds of one arm: by one `vmap`, and by a process each, against one after another"
+    preset, rounds, seconds, n = of(size, ("smoke", 1, 0, 2), ("laptop", 10, 15, 4))
+    its = [parts(PRESETS["pose"][preset], device) for _ in range(n)]
+    losses, batches = [JointLoss(p) for p in its], [batch_of(p) for p in its]
+    at_once = losses_at_once(losses, batches)
+    def one_by_one():
+        for loss, batch in zip(losses, batches): loss(*batch).backward()
+    t = milliseconds({"vmap": lambda: at_once().sum().backward(), "one by one": one_by_one}, rounds, device=device)
+    how = dict(preset=preset, seconds=seconds, device=device)
+    one, many = in_processes(1, **how), in_processes(n, **how)
+    say = lambda what, value, threads=1: row(f"{n} seeds: {what}", value, device=device, threads=threads)
+    return [say("passes by vmap / one by one", over(t, "vmap", "one by one")),
+        say("time in a process each / one after another", one / many, n)]
 
 # %% ../nbs/90_benchmarks.ipynb #90d00001
 def shared_steps(
@@ -984,9 +1039,9 @@ def table1(size:str, device:str="cpu")->list: # of rows
 # %% ../nbs/90_benchmarks.ipynb #ce653013
 GROUPS = dict(
     steps=steps, metrics=metrics, peers=peers, renderer=renderer, pictures=pictures, growth=growth, threads=threads,
-    processes=processes, jobs=jobs, table1=table1)
+    seeds=seeds, processes=processes, jobs=jobs, table1=table1)
 ONLY_NAMED = ("table1",) # that takes hours
-ON_DEVICE = ("steps", "metrics", "renderer", "pictures", "peers") # the others measure the CPU
+ON_DEVICE = ("steps", "metrics", "renderer", "pictures", "peers", "seeds") # the others measure the CPU
 
 def table(
     path, # benchmarks.csv, which may not be there
