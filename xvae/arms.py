@@ -130,7 +130,7 @@ WHY = {
 }
 
 # %% ../nbs/52_arms.ipynb #1c3fe643
-# times the pairs: times the preset's steps, with a tenth of them and with all; twice as many bring hardly more
+# times the pairs: times the preset's steps, with a tenth of them and with all; see `lengths` in reproduce/
 SIZES = {
     1: (1, 4),
     4: (4, 8),

@@ -304,15 +304,9 @@ def fig3_table(
     groups = dict(list(frame.groupby(["method", "ratio"])))
     rows = [(f"{SKETCH_LABELS[m]}, {f:.0%} of the photos".replace("%", " %"), has_td(m, f), groups[m, f])
             for m, f in ((a.method, a.supervision) for a in ARMS["fig3"]) if (m, f) in groups]
-    rows.append(
-        (
-            "Another person",
-            "",
-            frame[frame.method == frame.method.iloc[0]].assign(
-                metric=lambda g: g.metric.str.replace("drawn", "translated")
-            ),
-        )
-    )
+    any_arm = (frame.method == frame.method.iloc[0]) & (frame.ratio == frame.ratio.iloc[0])
+    people = frame[any_arm & frame.metric.str.startswith("drawn")]
+    rows.append(("Another person", "", people.assign(metric=people.metric.str.replace("drawn", "translated"))))
 
     def cell(g, k): v = g[g.metric == f"translated_{k}"].value; return mean_std(v.mean(), v.std(), 3)
     return pd.DataFrame([(name, td, *(cell(g, k) for k in mixed), g.seed.nunique()) for name, td, g in rows],
