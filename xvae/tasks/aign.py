@@ -181,13 +181,13 @@ def lifted_batch(
 OWN = dict(
     adversarial=30.0, # weight of the judge
     sigma=0.1, # crop units, standard deviation of a projected joint: how far the head is off
-    prior=3.0, # weight of the price of coefficients, which is ours; 0 = none
+    prior=0.3, # weight of the price of coefficients, which is ours; 0 = none
     components=22, # directions of the basis
     pairs=0.0, # weight of the 3D loss on pairs; 0 = no pairs
 )
 
 # what a search may vary
-SPACE = dict(lr=(0.002, 0.004, 0.008), adversarial=(10.0, 30.0, 100.0), prior=(0.0, 0.3, 1.0, 3.0, 10.0))
+SPACE = dict(lr=(0.002, 0.004, 0.008), adversarial=(10.0, 30.0, 100.0), prior=(0.0, 0.1, 0.3, 1.0))
 
 # %% ../../nbs/70_aign.ipynb #46a00029
 class Duel(NamedTuple):
