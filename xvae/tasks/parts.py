@@ -32,7 +32,7 @@ OWN = dict(
     code=32, # numbers of a pose
     appearance=16, # numbers of an appearance
     prior=0.5, # steps of the prior, a share of the steps
-    noise=0.1, # standard deviation of the noise on the prior's codes
+    noise=0.1, # standard deviation of the noise on the codes that the prior decodes
     uniform=0.1, # learning rate of making codes uniform, a share of the prior's
 )
 
@@ -123,8 +123,7 @@ def train_prior(
     def coded():
         y = poses[torch.randint(len(poses), (batch,), device=poses.device)]
         y = torch.where(torch.rand(batch, 1, 1, device=y.device) < 0.5, mirrored(y), y)
-        code = prior.encode(y)
-        return y, code + own.noise * torch.randn_like(code)
+        return y, prior.encode(y)
 
     def told(code, real):
         said = critic(code)
@@ -132,7 +131,8 @@ def train_prior(
 
     def rebuilt():
         y, code = coded()
-        error = (prior.decode(code) - from_directions(directions(y), lengths)) / 1000
+        noisy = code + own.noise * torch.randn_like(code)
+        error = (prior.decode(noisy) - from_directions(directions(y), lengths)) / 1000
         return dict(rebuilt=error.square().sum((1, 2)).mean())
 
     def judged():
