@@ -30,12 +30,12 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.distributed as dist
-import torch.utils._pytree as pytree
 import xvae
 from PIL import Image
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import default_collate
 from .data.cameras import to_camera
 from .data.fixtures import write_video
 from .data.pictures import footage
@@ -880,9 +880,9 @@ class JointLoss(nn.Module):
 def batch_of(
     p:Parts,
 )->tuple: # what `JointLoss` takes
-    "A batch as a tree of tensors"
+    "A batch as a tuple, which can be stacked"
     batch = p.pairs()
-    return batch.x, batch.y, {name: value for name, value in batch.info.items() if isinstance(value, Tensor)}
+    return batch.x, batch.y, batch.info
 
 @contextmanager
 def for_vmap():
@@ -896,7 +896,7 @@ def losses_at_once(
     batches:list, # of `batch_of`
 ): # () -> (len(losses),) with a graph
     "The losses of several seeds by one `vmap`"
-    state, batch = stack_module_state(losses), pytree.tree_map(lambda *its: torch.stack(its), *batches)
+    state, batch = stack_module_state(losses), tuple(default_collate(batches))
     one = vmap(lambda state, batch: functional_call(losses[0], state, batch), randomness="different")
     def these():
         with for_vmap(): return one(state, batch)
@@ -904,7 +904,7 @@ def losses_at_once(
 
 # %% ../nbs/90_benchmarks.ipynb #90e00005
 def seeds(size:str, device:str="cpu")->list: # of rows
-    "Four seeds of one arm: by one `vmap`, and by a process each, against one after another"
+    "Seeds of one arm: by one `vmap`, and by a process each, against one after another"
     preset, rounds, seconds, n = of(size, ("smoke", 1, 0, 2), ("laptop", 10, 15, 4))
     its = [parts(PRESETS["pose"][preset], device) for _ in range(n)]
     losses, batches = [JointLoss(p) for p in its], [batch_of(p) for p in its]

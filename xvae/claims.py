@@ -358,12 +358,12 @@ C4 = Claim(
 # %% ../nbs/55_claims.ipynb #6d3b6118
 BARE10, STEPS10, HUMAN = Arm("without_td", 0.1), Arm("paired_steps", 0.1), Arm("human")
 
-def gap_closed(a, b, metric, top=None)->Callable:  # (frame) -> share by seed
+def gap_closed(a, b, metric, people=None)->Callable:  # (frame) -> share by seed
     "Which share of the gap between arm b and people's sketches arm a closes; to 1 where photos have one sketch each"
-    ceiling = top or (HUMAN, metric) # whose metric people's is
+    places = (a, metric), (b, metric), people or (HUMAN, metric)
 
     def closed(frame):
-        x, y, top = (seed_values(frame, *it) for it in ((a, metric), (b, metric), ceiling))
+        x, y, top = (seed_values(frame, *place) for place in places)
         return ((x - y) / ((top.mean() if len(top) else 1.0) - y)).dropna()
     return closed
 
