@@ -11,7 +11,7 @@ __all__ = ['ERROR', 'MARGIN', 'COLOURS', 'OURS10', 'OURS', 'OURS_S1', 'ALONE10',
            'lower', 'curve_of', 'in_mm', 'flatter', 'gap_closed', 'against_arm', 'of', 'swap_ratio', 'of_swaps',
            'swap_parts', 'path', 'ends', 'known_runs', 'one_frame', 'number_rows', 'comparisons', 'judge', 'data_name',
            'verdicts', 'weakest', 'overall', 'number', 'part_in_words', 'sentence', 'report', 'stored_frames',
-           'stored_verdicts']
+           'stored_verdicts', 'without_rule']
 
 # %% ../nbs/55_claims.ipynb #35032b01
 from collections.abc import Callable
@@ -764,6 +764,18 @@ def stored_frames(
 def stored_verdicts(
     results:Path, # folder of results
     claims:tuple=CLAIMS,
+    all_runs:bool=False, # those that failed are counted too
 )->pd.DataFrame: # as from `verdicts`
     "What the tables in a folder of results say to each claim"
-    return pd.concat([verdicts(stored_frames(results, FILES[c.id]), (c,)) for c in claims], ignore_index=True)
+    frames = lambda c: [f.assign(failed=False) if all_runs else f for f in stored_frames(results, FILES[c.id])]
+    return pd.concat([verdicts(frames(c), (c,)) for c in claims], ignore_index=True)
+
+# %% ../nbs/55_claims.ipynb #55f00002
+def without_rule(
+    results:Path, # folder of results
+    claims:tuple=CLAIMS,
+)->pd.DataFrame: # claim, kind, data, verdict, all_runs
+    "The verdicts that would be others if runs that failed were counted"
+    its = overall(stored_verdicts(results, claims))
+    its["all_runs"] = overall(stored_verdicts(results, claims, all_runs=True)).verdict
+    return its[its.verdict != its.all_runs]

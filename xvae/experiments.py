@@ -48,7 +48,8 @@ SMOKE = replace(LAPTOP, n_pairs=120, n_wild=80, n_test=60, n_library=480, steps=
                 target_batch=16, hidden=32)
 PAPER = PoseSettings(data="human36m", image_size=224, n_pairs=311_997, n_wild=40_000, n_test=8_600, n_library=324_000,
                 encoder="resnet50", decoder_channels=(512, 256, 128, 64), hidden=1024, batch=64, wild_batch=32, lr=1e-4,
-                schedule="constant", steps=0, epochs=50, m_most=None, bf16=True, sigma_picture=1 / 32)
+                schedule="constant", steps=0, epochs=50, m_most=None, bf16=True, sigma_picture=1 / 224,
+                beta_x=0.2, beta_y=0.2)
 SKETCH_SMOKE = replace(
     SKETCH, n_photos=60, image_size=32, decoder_channels=(16, 8, 8), steps=4, batch=8, target_batch=8
 )

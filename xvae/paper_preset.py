@@ -32,7 +32,7 @@ def choices(
 BOTH = choices(r"""
 d_t | "The dimension of each latent space is 64" | 4.2 | `d_latent` says it
 d_s | the same | 4.2 | `d_latent` says it
-sigma_picture | "L2 losses"; neither their weights nor whether they are sums or means | 4.1, 4.2 | pictures weigh as a plain sum of squares would at 32 pixels for poses and at 64 for sketches, see [experiments](50_experiments.ipynb)
+sigma_picture | "L2 losses"; neither their weights nor whether they are sums or means | 4.1, 4.2 | a plain sum of squares for poses; pictures of the sketch task weigh as at the laptop's size, see [experiments](50_experiments.ipynb)
 price_s | one $\beta_x$ for $z_t$ and $z_s$ | 3.1 | as the paper
 price_s_start | not said | - | no price of its own, so none at first
 price_s_hold | not said | - | without effect, as there is no price
@@ -79,7 +79,7 @@ encoder | ResNet-50 as the backbone, trained "from scratch" | 4.2 | as the paper
 decoder_channels | "four layers of convolution, BatchNorm, ReLU, and upsampling"; no widths | 4.2 | four, from 512 halved each time
 hidden | "three repetitions of fully-connected, BatchNorm, and LeakyReLU layers"; no width | 4.2 | that of Martinez et al., whom the paper compares with
 reprojection | "weak supervision by projecting the estimated 3D pose to the 2D image plane"; no weight | 4.2 | as the other losses
-beta_x | $\beta_x$ "to balance the reconstruction quality and the KL divergence"; no value | 3.1 | tried by hand on a validation subject of the rendered people; not chosen for these data
+beta_x | $\beta_x$ "to balance the reconstruction quality and the KL divergence"; no value | 3.1 | the laptop's, where it is that of $z_t$; not chosen for these data
 beta_y | $\beta_y$, no value | 3.1 | the same
 data_seed | - | - | without effect: of rendered people only
 library | - | - | without effect: of rendered people only
