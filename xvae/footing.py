@@ -24,7 +24,7 @@ from .tasks.pose import PoseSettings
 
 # %% ../nbs/76_footing.ipynb #77f00006
 TRIALS, SEARCHES = 4, 3
-LONG = 0.5 # times the steps of the table's runs
+LONG = 0.25 # times the steps of the table's runs
 RATES = pose.RATES
 OURS = dict(lr=RATES, price_s=(0.016 / 1024, 0.064 / 1024, 0.256 / 1024), sigma_2d=(0.015, 0.03))
 SPACES = dict(

@@ -145,7 +145,7 @@ def predict_depths(
     return as_large(torch.cat(points), size)
 
 # %% ../../nbs/72_depths.ipynb #48000021
-SPACE = dict(lr=(1e-3, 2e-3, 4e-3), depth=(10.0, 40.0, 200.0, 400.0), alone=(0.25, 0.5))
+SPACE = dict(lr=(1e-3, 2e-3, 4e-3), depth=(10.0, 40.0, 67.0, 200.0, 400.0), alone=(0.25, 0.5))
 
 def zhou(
     s:PoseSettings, # of a run of ours
