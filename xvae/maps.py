@@ -115,12 +115,13 @@ def asked_of(
 )->dict: # claim: (values by seed, side, bound, size that counts)
     "What the map asks at a point"
     of = lambda metric, arm="ours": at_point(frame, arm, metric)
-    own = of("tint_own")
-    clothes = (of("tint_b") / own).where(own >= ALIVE).where(of("tint_a") < 0.1, 0.0)
+    own, a, b = (of(f"tint_{who}") for who in ("own", "a", "b"))
+    alive = lambda x: x.where(own >= ALIVE)
     return {"C2": (difference(of("pa_mpjpe"), of("pa_mpjpe", "without_cross")), -1, 0.0, MARGIN),
             "C2, MPJPE": (difference(of("mpjpe"), of("mpjpe", "without_cross")), -1, 0.0, MARGIN),
             "C3": (difference(of("pa_mpjpe"), of("pa_mpjpe", "supervised_only")), -1, 0.0, MARGIN),
-            "C6, pose": (of("swap_ratio"), -1, 1 / 3, 0.0), "C6, clothes": (clothes, 1, 0.5, 0.0)}
+            "C6, pose": (of("swap_ratio"), -1, 1 / 3, 0.0),
+            "C6, clothes of B": (alive(b / own), 1, 0.5, 0.0), "C6, clothes of A": (alive(a), -1, 0.1, 0.0)}
 
 def map_points(
     frame:pd.DataFrame, # from `map_frame`
@@ -151,7 +152,8 @@ SHOWN = {
     "C2": ("C2: L_cross changes\nPA-MPJPE, %", -10, 10, "{:+.1f}"),
     "C3": ("C3: against supervision\nalone, PA-MPJPE, %", -10, 10, "{:+.1f}"),
     "C6, pose": ("C6: pose of a swap\n0 as A, 1 as B", 0, 2 / 3, "{:.2f}"),
-    "C6, clothes": ("C6: B's clothes in a swap\n1 as in B's reconstruction", 1, 0, "{:.2f}"),
+    "C6, clothes of B": ("C6: B's clothes in a swap\n1 as in B's reconstruction", 1, 0, "{:.2f}"),
+    "C6, clothes of A": ("C6: A's clothes in a swap\nr²", 0, 0.2, "{:.2f}"),
 }
 KEY = """Blue: the claim's side (of errors: less); red: the other side. A swap is decoded from A's z_t and B's z_s.
 Frame: the claim holds; broken: in direction only; dotted: seeds too few or too unlike; none: it does not hold.
