@@ -111,7 +111,7 @@ def test_training_counts_the_teachers_steps_from_one(data, monkeypatch):
     assert counted == list(range(1, joint_steps(SMOKE, len(data.pairs)) + 1))
 
 def test_a_setting_that_it_does_not_have(data):
-    with pytest.raises(ValueError, match="rival has depth: expected only consistency, decay"): mean_teacher(replace(SMOKE, rival=(("depth", 1),)), data)
+    with pytest.raises(ValueError, match="rival has depth: expected only consistency, memory"): mean_teacher(replace(SMOKE, rival=(("depth", 1),)), data)
 
 def test_what_a_search_may_vary():
     usual = {k: OWN[k] if k in OWN else getattr(PoseSettings, k) for k in SPACE}

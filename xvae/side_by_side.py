@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MARK', 'at_once', 'together', 'tell', 'packed', 'unpacked', 'listen', 'work', 'process', 'ended', 'Worker',
-           'train_all', 'next_run', 'progress', 'do_runs']
+           'train_all', 'next_run', 'progress', 'RunsFailed', 'do_runs']
 
 # %% ../nbs/51_side_by_side.ipynb #5fce1d97
 import json, os, signal, subprocess, sys, traceback
@@ -199,6 +199,13 @@ def progress(
     "A bar that counts runs and is drawn once a second"
     return tqdm(total=total, desc="training", unit="run", mininterval=1, miniters=0, smoothing=0, leave=False)
 
+class RunsFailed(RuntimeError):
+    "Some runs did not end well; the others are stored"
+    def __init__(self, failed, n): # of (run, why it failed); of how many
+        its = "; ".join(f"{run_name(run)} ({run.id}): {error}" for run, error in failed)
+        super().__init__(f"{len(failed)} of {n} runs failed, the others are stored: {its}")
+        self.diverged = all(error.startswith("FloatingPointError") for _, error in failed) # it would do so again
+
 def do_runs(
     runs:list, # planned
     j:Job, # where and on what
@@ -220,6 +227,5 @@ def do_runs(
             ]
             for run in here: do_run(run, j); bar.update(1)
             failed = train_all(together([run for run in missing if run not in here]), j, jobs or at_once(j.device), bar)
-        if failed: raise RuntimeError(f"{len(failed)} of {len(missing)} runs failed, the others are stored: "
-            + "; ".join(f"{run_name(run)} ({run.id}): {error}" for run, error in failed))
+        if failed: raise RunsFailed(failed, len(missing))
     return [find_run(j.results, run) for run in runs]

@@ -14,7 +14,7 @@ from .arms import ARMS, BOTH, Arm, fig5_levels, pairs_in_words
 from .experiments import Job
 from .frames import number_frame, summary
 from .io import write_text
-from .tasks.methods import SEES
+from .tasks.methods import BESIDES, SEES
 from .tasks.sketch import BASELINES as FLOORS
 
 # %% ../nbs/54_tables.ipynb #8650d7d9
@@ -151,8 +151,8 @@ def method_table(
     frame:pd.DataFrame, # from `tidy`
     arms:list, # of `Arm`, whose methods are shown in this order; those without runs are left out
 )->pd.DataFrame: # a line for each method
-    "MPJPE and PA-MPJPE of each method, beside what it may see and the paper's numbers"
-    s = summary(frame)
+    "MPJPE and PA-MPJPE of each method over all runs, beside what it may see and the paper's numbers"
+    s = summary(frame.assign(failed=False)) # only some methods have the curves that tell a failed run
     two = lambda values, stds: " / ".join(mean_std(v, d) for v, d in zip(values, stds))
     its = lambda k, what: [s.at[k, (m, what)] for m in ("mpjpe", "pa_mpjpe")]
     cell = lambda k: two(its(k, "mean"), its(k, "std")) if k in s.index else ""
@@ -162,9 +162,10 @@ def method_table(
     name = DATA_NAMES.get((first.data, first.motion), first.data)
     count = lambda m: dict.fromkeys(f"{n:.0f}" for n in s.loc[m][("mpjpe", "count")])
     seeds = lambda m: " and ".join(count(m)) + (f", {lost[m]} failed" if m in lost else "")
+    words = lambda m: ", ".join([*(w for w, yes in zip(SEEN, SEES[m]) if yes), *filter(None, [BESIDES.get(m)])])
     methods = [m for m in dict.fromkeys(a.method for a in arms) if m in s.index.get_level_values(0)]
     return pd.DataFrame([
-        {f"Method, on {name}": LABELS[m]} | {"It learns from": ", ".join(w for w, yes in zip(SEEN, SEES[m]) if yes)}
+        {f"Method, on {name}": LABELS[m]} | {"It learns from": words(m)}
         | {name: cell((m, f)) for name, f in (("10 % of the pairs (mm)", 0.1), ("All (mm)", 1.0))}
         | {"Seeds": seeds(m), "The paper, on Human3.6M (mm)": paper(m)} for m in methods])
 

@@ -50,6 +50,7 @@ class PoseData:
     wild: PoseSet # anybody, 2D joints only
     test: PoseSet # the evaluated subjects, all known
     library: Tensor # (M, 17, 3) float32 unpaired poses: mm, pelvis at the origin, camera frame
+    root: object = None # folder of the user's own files that these were made from
 
 # %% ../../nbs/10_records.ipynb #60625a41
 def random_fraction(

@@ -17,7 +17,7 @@ from ..data.cameras import weak_project
 from ..data.records import PoseData
 from ..data.skeletons import directions
 from ..metrics import procrustes_align, procrustes_mean
-from .pose import PoseSettings, mirrored, network_target, pose_metrics, used_pairs
+from .pose import RATES, PoseSettings, mirrored, network_target, pose_metrics, used_pairs
 from .rivals import Residual, ZScore, lifter_layer, predict_2d, rival_settings, seeded, trained_head
 from ..training import adam, joint_steps, paced, taking_turns
 
@@ -187,7 +187,7 @@ OWN = dict(
 )
 
 # what a search may vary
-SPACE = dict(lr=(0.002, 0.004, 0.008), adversarial=(10.0, 30.0, 100.0), prior=(0.0, 0.1, 0.3, 1.0))
+SPACE = dict(lr=RATES, adversarial=(3.0, 10.0, 30.0, 100.0), sigma=(0.03, 0.1, 0.3), prior=(0.0, 0.1, 0.3, 1.0))
 
 # %% ../../nbs/70_aign.ipynb #46a00029
 class Duel(NamedTuple):

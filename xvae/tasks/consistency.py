@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from ..data.cameras import look_at, to_camera
 from ..data.records import PoseData, PoseSet, tensor_fields
-from ..data.rendered import crop_box, in_crop, on_floor, procedural_motion, random_bodies, uniforms
+from ..data.rendered import cmu_motion, crop_box, in_crop, on_floor, procedural_motion, random_bodies, uniforms
 from ..data.renderer import LOOK_NUMBERS, WILD_NUMBERS
 from ..models import in_batches
 from ..networks import ResNetEncoder, mlp
 from ..task import train_model
-from .pose import PoseSettings, augmented, channels, mirrored, network_input, pose_metrics, pose_pairs
+from .pose import RATES, PoseSettings, augmented, channels, mirrored, network_input, pose_metrics, pose_pairs
 from .pose import predict, reprojection_error, used_pairs, weak_camera
 from .rivals import rival_settings, seeded
 from ..training import Batch, adam, joint_steps, paced, taking_turns, target_steps
@@ -110,11 +110,11 @@ def follow(
 # settings in `rival`, and what they are where it says nothing
 OWN = dict(
     consistency=0.3, # weight of the disagreement
-    decay=0.99, # of the teacher's average
+    memory=1 / 32, # of the teacher's average, a share of the steps
 )
 
 # what a search may vary
-SPACE = dict(lr=(0.002, 0.004, 0.008), consistency=(0.1, 0.3, 1.0), decay=(0.99, 0.999))
+SPACE = dict(lr=RATES, consistency=(0.1, 0.3, 1.0), memory=(1 / 128, 1 / 32, 1 / 8))
 
 # %% ../../nbs/74_consistency.ipynb #ea551a89
 class Taught(NamedTuple):
@@ -149,7 +149,7 @@ def train_mean_teacher(
         taking_turns((loss, optimizer, 1)), steps, [optimizer], s.lr, s.schedule, seed, label="mean teacher"
     ):
         now["step"] = step + 1
-        follow(teacher, student, now["step"], own.decay)
+        follow(teacher, student, now["step"], 1 - 1 / max(1, own.memory * steps))
         if step % 10 == 0: curves.append(dict(step=step) | {k: float(v.detach()) for k, v in terms.items()})
     return Taught(teacher.eval(), student.eval(), curves)
 
@@ -167,16 +167,17 @@ def mean_teacher(
 def wild_joints(
     s:PoseSettings, # whose rendered people
     wild:PoseSet, # their pictures with 2D joints only
+    root=None, # folder of CMU trials, with motion="cmu"
 )->Tensor: # (N, 17, 3) mm, relative to the pelvis, camera frame
     "The 3D joints that go with the pictures, from their numbers"
-    if (s.data, s.motion) != ("rendered", "procedural"):
+    if s.data != "rendered":
         raise ValueError(
-            f"data={s.data!r}, motion={s.motion!r}: nobody knows the 3D joints of pictures with 2D joints only; "
-            "expected rendered people in procedural motion"
+            f"data={s.data!r}: nobody knows the 3D joints of pictures with 2D joints only; expected rendered people"
         )
     n, seed = len(wild), s.data_seed
     bodies, views, _ = uniforms(n, 12 + 8 + LOOK_NUMBERS + WILD_NUMBERS + 149, seed, 3).tensor_split((12, 20), 1)
-    world = on_floor(random_bodies(procedural_motion(seed).singles(n, seed * 10 + 1), bodies))
+    motion = cmu_motion(root, "paired", seed) if s.motion == "cmu" else procedural_motion(seed)
+    world = on_floor(random_bodies(motion.singles(n, seed * 10 + 1), bodies))
     pitch = torch.deg2rad(10 + 16 * (views[:, :3].sum(1) - 1.5)).clamp(-0.26, 0.7)
     joints = to_camera(world, *look_at(0 * pitch, pitch, 2600 + 4000 * views[:, 3], torch.tensor([0.0, 0.0, 900.0])))
     box = crop_box(joints)
@@ -192,7 +193,7 @@ def all_paired(
     seed:int=0, # of the fraction
 )->tuple: # (settings, data) of the oracle
     "Pairs of all pictures"
-    pairs, n, wild = used_pairs(s, data, seed), len(data.wild), replace(data.wild, joints=wild_joints(s, data.wild))
+    pairs, n, wild = used_pairs(s, data, seed), len(data.wild), replace(data.wild, joints=wild_joints(s, data.wild, data.root))
     strangers = replace(wild, subject=100 + torch.arange(n)) # nobody twice
     again = pairs[torch.arange(max(1, round(n * s.batch / s.wild_batch))) % len(pairs)]
     union = replace(again, **{k: torch.cat([getattr(its, k) for its in (again, strangers)]) for k in tensor_fields})

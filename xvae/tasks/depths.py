@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from ..data.records import PoseData, PoseSet
-from .pose import PoseSettings, channels, network_input, pose_metrics, pose_pairs, used_pairs
+from .pose import RATES, PoseSettings, channels, network_input, pose_metrics, pose_pairs, used_pairs
 from .rivals import fit, rival_settings, seeded
 from .volumes import Bottleneck, Hourglasses, as_large, crop_depths, peaks, skeleton_size, volumes
 from ..training import Batch, joint_steps
@@ -145,7 +145,7 @@ def predict_depths(
     return as_large(torch.cat(points), size)
 
 # %% ../../nbs/72_depths.ipynb #48000021
-SPACE = dict(lr=(1e-3, 2e-3, 4e-3), depth=(10.0, 40.0, 67.0, 200.0, 400.0), alone=(0.25, 0.5))
+SPACE = dict(lr=RATES, depth=(2.5, 10.0, 40.0, 67.0, 200.0), alone=(0.25, 0.5, 0.75))
 
 def zhou(
     s:PoseSettings, # of a run of ours

@@ -19,7 +19,7 @@ from ..data.cameras import weak_project
 from ..data.records import PoseData, PoseSet
 from ..data.skeletons import PARENTS, bone_lengths, directions, from_directions
 from ..networks import ResNetEncoder
-from .pose import PoseSettings, channels, colour_noise, mirrored, network_input, pose_metrics, pose_pairs
+from .pose import RATES, PoseSettings, channels, colour_noise, mirrored, network_input, pose_metrics, pose_pairs
 from .pose import reprojection_error, used_pairs
 from .rivals import rival_settings, seeded
 from ..training import Batch, joint_steps, learning_rate, paced, taking_turns, untracked
@@ -458,7 +458,7 @@ def kundu(
     return pose_metrics(joints - joints[:, :1], data.test)
 
 SPACE = dict(
-    lr=(1e-3, 2e-3, 4e-3),
+    lr=RATES,
     pixels=(0.1, 0.3, 1.0),
     back=(0.1, 0.3, 1.0),
 )

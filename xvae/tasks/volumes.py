@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d, mse_loss, pad
 from ..data.records import PoseData, PoseSet
 from ..data.skeletons import bone_lengths
-from .pose import PoseSettings, channels, network_input, pose_metrics, pose_pairs, used_pairs
+from .pose import NOISE, RATES, PoseSettings, channels, network_input, pose_metrics, pose_pairs, used_pairs
 from .rivals import fit, rival_settings, seeded, warped
 from ..training import Batch, joint_steps
 
@@ -289,7 +289,7 @@ def predict_volumes(
     return with_depths(places[..., :2], 1000 * DEPTH * places[..., 2], limbs.to(places))
 
 # %% ../../nbs/71_volumes.ipynb #47000038
-SPACE = dict(lr=(1e-3, 2e-3, 4e-3), sigma=(0.7, 1.0, 1.5), colour_noise=(0.2, 0.4))
+SPACE = dict(lr=RATES, sigma=(0.7, 1.0, 1.5), colour_noise=NOISE)
 
 def pavlakos(
     s:PoseSettings, # of a run of ours
