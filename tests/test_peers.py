@@ -364,7 +364,7 @@ def test_search_varies_three_things(name):
     usual = plan(name, LAPTOP, 0).settings
     assert len(SPACE[name]) == 3 and {"lr", "beta_x"} < SPACE[name].keys() <= {f.name for f in fields(usual)}
     for k, values in SPACE[name].items():
-        assert getattr(usual, k) in values and len(set(values)) == 3
+        assert getattr(usual, k) in values and len(set(values)) == len(values) >= 3
         for v in values: assert getattr(plan(name, replace(LAPTOP, **{k: v}), 0).settings, k) == v
 
 @each

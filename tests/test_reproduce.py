@@ -76,7 +76,8 @@ def test_again(tmp_path):
     j = job("smoke", device="cpu", results_dir=tmp_path)
     run = do_run(arms.Arm("mean_pose").run(j, 0), j)
     done = again()
-    assert done.returncode == 0 and "mean_pose 10% seed 0, aign 10% seed 0" in done.stdout and "1 runs trained anew, 7 numbers, 0 further" in done.stdout, done.stderr
+    assert "mean_pose 10% seed 0, aign 10% seed 0" in done.stdout and "1 runs trained anew, 2 errors, 0 further" in done.stdout, done.stderr
+    assert done.returncode and "rows were not compared" in done.stderr
     save_run(tmp_path, replace(run, metrics=run.metrics | dict(mpjpe=1.1 * run.metrics["mpjpe"])), [], None)
     done = again()
     assert done.returncode and "1 further than 5%" in done.stdout and "mpjpe" in done.stderr.splitlines()[-1]
