@@ -9,7 +9,7 @@ from xvae.tasks.methods import RIVALS, SEES
 from xvae.tasks.rivals import Lifter, lift, look, matches, train_head, train_lifter, trained_head, warped
 
 WITH_HEAD = "martinez", "chen_ramanan", "aign", "aign_pairs"
-OWN = dict(aign=(("prior", 2.0),), aign_pairs=(("prior", 2.0),)) # settings of those that have some
+OWN = dict(martinez=(("lifter", 2e-3),), aign=(("prior", 2.0),), aign_pairs=(("prior", 2.0),)) # settings of those that have some
 each = pytest.mark.parametrize("rival", RIVALS.values(), ids=RIVALS)
 
 @pytest.fixture(scope="module")
