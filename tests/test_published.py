@@ -328,7 +328,7 @@ pictures.COCO_17 pictures.HALPE_26 pictures.FEET pictures.FROM_BODY_25 pictures.
 pictures.DEEPLABS amass.BODY_JOINTS amass.BODY_PARENTS amass.HEAD_TOP cmu.BONE_OF_JOINT cmu.JOINT_OF_BVH cmu.BVH_UNIT cmu.FPS cmu.LOST cmu.NOSE shoev2.COUNTS shoev2.CANVAS
 check.ANCHOR library.TRAINED openmoji.TONES openmoji.MARKS""")
 OURS = words("""human36m.VERSION human36m.MONO human36m.WORLD human36m.D2 human36m.VIDEOS human36m.BOXES human36m.MASKS human36m.TAIL human36m.FIELDS human36m.FETCHED
-human36m.OTHERS pose2d.COPY pose2d.UNPACK pose2d.SAME pose2d.UNKNOWN pose2d.LEAST pose2d.TRAIN pose2d.MAT pictures.VERSION pictures.MARGIN pictures.SEEN
+human36m.OTHERS pose2d.COPY pose2d.UNPACK pose2d.SAME pose2d.UNKNOWN pose2d.LEAST pose2d.TRAIN pose2d.MAT pose2d.WHITE pictures.VERSION pictures.MARGIN pictures.SEEN
 pictures.FEWEST pictures.RUN pictures.READ pictures.NOT_READ pictures.MIDDLE pictures.LONGER pictures.SHARED pictures.STEP pictures.PICTURES pictures.VIDEOS
 pictures.FETCH amass.SOURCES amass.ABOVE cmu.POSITIONS cmu.ROTATIONS cmu.DEAL shoev2.PICTURES shoev2.STAGE shoev2.NUMBERS shoev2.FORMS shoev2.PLACES shoev2.SIDES
 shoev2.LAYOUTS shoev2.UNPACK check.AGAIN check.CHECKS openmoji.LINES openmoji.COLOURS openmoji.UNITS openmoji.SUBSETS openmoji.FACTORS""") # settings and words of this package

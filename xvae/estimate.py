@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['DETECTOR', 'SAYS', 'kept_model', 'size_of', 'there', 'detector', 'found_box', 'Helpers', 'helpers', 'footage_of',
-           'shots', 'Estimate', 'as_poses', 'estimated', 'estimate', 'plot', 'as_rows', 'write', 'save', 'main']
+           'shots', 'Estimate', 'as_poses', 'estimated', 'estimate', 'plot', 'as_rows', 'write', 'elsewhere', 'save',
+           'main']
 
 # %% ../nbs/62_estimate.ipynb #8b66ea08
 import csv, io, json, sys
+from collections import Counter
 from argparse import ArgumentParser
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from .data.prepared import crop, crop_mask, labels
 from .data.records import PoseSet
 from .data.skeletons import JOINTS
 from .experiments import job, load_model
-from .io import fault, whole, write_text
+from .io import fault, short_name, whole, write_text
 from .tasks.pose import PoseModel
 from .tasks.pose_figures import plot_estimate, shown
 
@@ -199,8 +201,15 @@ def write(
     write_text(out / "poses.csv", text.getvalue())
     some = [found[i] for i in np.unique(np.linspace(0, len(found) - 1, plots).round().astype(int))]
     number = lambda it: "" if it.frame is None else f"_{it.frame:06}"
-    drawn = [save(plot(it), out / f"{Path(it.file).stem}{number(it)}_pose.png") for it in some]
+    stems = Counter(Path(file).stem for file in {it.file for it in found})
+    stem = lambda it: short_name(Path(it.file).stem if stems[Path(it.file).stem] == 1 else it.file.replace(".", "_"))
+    drawn = [save(plot(it), out / f"{stem(it)}{number(it)}_pose.png") for it in some]
     return [out / "poses.json", out / "poses.csv", *drawn]
+
+def elsewhere(source, out): # plots must not be pictures of the next run
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    if Path(source).is_dir() and Path(out).resolve().is_relative_to(folder.resolve()):
+        fault(out, f"lies in the folder of pictures {source}, expected another folder", "name another with --out")
 
 def save(fig, path):
     with whole(path) as beside: fig.savefig(beside, format="png", dpi=120)
@@ -221,6 +230,7 @@ def main(
     p.add_argument("--results", help="folder of the store with the weights; results, in this project, if none")
     a = p.parse_args(words)
     try:
+        elsewhere(a.source, a.out)
         model = kept_model(a.results)
         found = estimate(a.source, model, helpers(a.detector, a.deeplab), a.samples)
         says = SAYS.format(size=size_of(model))

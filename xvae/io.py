@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['HERE', 'UNWRITABLE', 'ROOM', 'CHECKSUM', 'OLDER', 'LARGEST', 'DAMAGED', 'CONTENTS', 'nearest', 'can_write',
-           'writable', 'left_behind', 'is_alive', 'remove', 'whole', 'write_text', 'checksum', 'save_tensors',
-           'load_tensors', 'short_digest', 'fault', 'read_json', 'read_npz', 'cache_folder', 'part_digest', 'kept',
-           'contents', 'content_digest', 'below', 'aside']
+           'writable', 'left_behind', 'is_alive', 'remove', 'short_name', 'whole', 'write_text', 'checksum',
+           'save_tensors', 'load_tensors', 'short_digest', 'at_least', 'printable', 'fault', 'ordinary', 'read_json',
+           'read_npz', 'cache_folder', 'part_digest', 'kept', 'contents', 'content_digest', 'below', 'aside']
 
 # %% ../nbs/08_io.ipynb #7a61c1a7
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-import errno, hashlib, json, os, platform, shutil, tempfile
+import errno, hashlib, json, os, platform, shutil, stat, tempfile
 import numpy as np
 import torch
 from filelock import FileLock
@@ -66,13 +66,17 @@ def remove(path):
     else: path.unlink(missing_ok=True)
 
 # %% ../nbs/08_io.ipynb #eba60bec
+def short_name(name:str)->str: # that leaves room for more; a digest takes the place of a long one's end
+    "A file name that every file system takes"
+    return name if len(os.fsencode(name)) < 200 else f"{name[:40]}-{short_digest(name)}"
+
 @contextmanager
 def whole(
     path, # file or folder to make
 ): # a name beside it, to write to
     "What was written gets its name when all is well, and goes when it is not; a folder takes the place of an older one"
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{HERE}-{os.getpid()}")
+    beside = path.with_name(f".{short_name(path.name)}.{HERE}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in left_behind(path.parent): remove(left)
@@ -149,6 +153,18 @@ def short_digest(
     return hashlib.sha256(data).hexdigest()[:digits]
 
 # %% ../nbs/08_io.ipynb #dd6b206d
+def at_least(least:int, most:int=10**9): # a type of argparse
+    "Whole numbers of the command line"
+    def number(word):
+        if not least <= int(word) <= most: raise ValueError(word)
+        return int(word)
+    number.__name__ = f"number from {least}" + (f" to {most}" if most < 10**9 else "")
+    return number
+
+def printable(text:str)->str:
+    "A text with names that are no UTF-8, as it can be printed anywhere that UTF-8 can"
+    return text.encode("utf-8", "backslashreplace").decode()
+
 def fault(
     source, # the file, and where in it
     what:str, # what is wrong, and what was expected
@@ -158,13 +174,23 @@ def fault(
     "Raise an error about a file"
     raise error(f"{source}: {what}; {fix}") from None
 
+def ordinary(
+    path, # of a file that is there
+)->Path: # the same
+    "A pipe or a device would keep who reads it waiting, so it is an error; so are a folder and a link to nothing"
+    fix = "take it away, or copy what it stands for"
+    try: mode = os.stat(path).st_mode
+    except OSError as e: fault(path, f"cannot be looked at ({(e.strerror or str(e)).lower()}), expected a file", fix, type(e))
+    if not stat.S_ISREG(mode): fault(path, "is a folder, a pipe or a device, expected an ordinary file", fix)
+    return Path(path)
+
 # %% ../nbs/08_io.ipynb #08f00002
 def read_json(
     path, # a JSON file in UTF-8
     fix:str="copy or unpack the file again", # what to do if it is damaged
 ): # what it holds
     "What a JSON file holds"
-    try: return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    try: return json.loads(ordinary(path).read_text(encoding="utf-8-sig"))
     except RecursionError: fault(path, "not a whole JSON file (nested too deeply)", fix)
     except ValueError as e: fault(path, f"not a whole JSON file ({' '.join(str(e).split())[:200]})", fix)
 
@@ -247,7 +273,7 @@ def contents(
     cache=None, # see `cache_folder`
 )->dict: # path: 32 hexadecimal digits
     "A digest of what is in each file; none is read twice that has not changed"
-    folder, files = cache_folder(cache), {Path(p): os.stat(p) for p in paths}
+    folder, files = cache_folder(cache), {Path(p): os.stat(ordinary(p)) for p in paths}
     known = _known(folder / CONTENTS) if folder else {}
     now = {path: (os.path.abspath(path), [s.st_size, s.st_mtime_ns, s.st_ino]) for path, s in files.items()}
     new = [path for path, (name, facts) in now.items() if known.get(name, [])[:3] != facts]
@@ -303,4 +329,4 @@ def aside(
         kinds.setdefault(path.suffix.lower() or "without an ending", []).append(path); n += 1
     said = [f"{len(paths):,} {kind}, the first {paths[0].relative_to(root).as_posix()}" for kind, paths in kinds.items()]
     more = f" and {len(said) - 6} more kinds" if len(said) > 6 else ""
-    return f"{n:,} file{'s' * (n > 1)}: {', '.join(said[:6])}{more}" if n else "none"
+    return printable(f"{n:,} file{'s' * (n > 1)}: {', '.join(said[:6])}{more}") if n else "none"

@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from .library import pose_library
 from .mocap import Tally, Trial, counted
-from ..io import below, fault, read_npz
+from ..io import below, fault, ordinary, read_npz
 
 # %% ../../nbs/23_amass.ipynb #8e9eb4c0
 BODY_JOINTS = (
@@ -104,7 +104,7 @@ def _check_rest(path, joints):
 def _kind(path):
     "smplh or smplx, from the header of J_regressor alone; anything else is left to `read_body` to complain about"
     try:
-        with zipfile.ZipFile(path) as z, z.open("J_regressor.npy") as f:
+        with zipfile.ZipFile(ordinary(path)) as z, z.open("J_regressor.npy") as f:
             version = np.lib.format.read_magic(f)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             return _KINDS.get(read(f)[0][0], "smplh")
@@ -164,7 +164,7 @@ def read_recording(
             "is it a recording of AMASS?",
         )
     poses, betas, gender = (
-        _check_poses(path, z["poses"]),
+        _check_poses(path, z["poses"].astype(np.float64) if z["poses"].dtype.kind == "f" else z["poses"]),
         z["betas"],
         re.search("female|male|neutral", _text(z["gender"]).lower()),
     )

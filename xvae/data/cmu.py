@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from .library import pose_library
 from .mocap import Tally, Trial, counted
-from ..io import below, fault
+from ..io import below, fault, ordinary
 
 # %% ../../nbs/13_cmu.ipynb #d70a0c51
 @dataclass(frozen=True)
@@ -127,13 +127,9 @@ def read_asf(
     degrees, root_dof = _angle_unit(path, sections), _root_order(path, sections["root"])
     try:
         unit = {words[0].lower(): words[1] for words in sections["units"]}
-        bones = {block["name"][0]: block for block in _bone_blocks(sections["bonedata"])}
-        parent = {
-            child: words[0]
-            for words in sections["hierarchy"]
-            if words[0] not in ("begin", "end")
-            for child in words[1:]
-        }
+        bones = _once((block["name"][0], block) for block in _bone_blocks(sections["bonedata"]))
+        lines = [words for words in sections["hierarchy"] if words[0] not in ("begin", "end")]
+        parent = _once((child, words[0]) for words in lines for child in words[1:])
         s = _skeleton(bones, parent, root_dof, 25.4 / float(unit["length"]))
         if not ((s.offsets * s.scale).abs() < 1e6).all() or not s.axes.isfinite().all():
             raise ValueError("a bone of more than a kilometre, or an axis that is no number")
@@ -143,6 +139,13 @@ def read_asf(
     return replace(s, axes=s.axes * degrees)
 
 # %% ../../nbs/13_cmu.ipynb #06eac698
+def _once(pairs): # {name: value}; a name that comes twice is an error
+    found = {}
+    for name, value in pairs:
+        if name in found: raise ValueError(f"bone '{name}' comes twice, expected once in :bonedata, and once as a child")
+        found[name] = value
+    return found
+
 def _skeleton(bones, parent, root_dof, scale):
     "Order the bones so that parents come first, and turn words into numbers"
     for child, p in parent.items():
@@ -237,7 +240,7 @@ def read_amc(
     skeleton:Skeleton, # its subject's
 )->Tensor: # (T, skeleton.channels) float64, in the skeleton's order: degrees, the root's position in the file's unit
     "Read all frames of a trial; a damaged file is an error that names the line"
-    lines = Path(path).read_text(errors="replace", encoding="utf-8").splitlines()
+    lines = ordinary(path).read_text(errors="replace", encoding="utf-8").splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip() and line.strip()[0] not in "#:"), len(lines))
     degrees = _amc_unit(path, lines[:start])
     layout = _layout(path, lines, start, skeleton)
@@ -297,7 +300,7 @@ def _find_fault(path, lines, start, layout):
     "Walk through a damaged file and report its first wrong line"
     line, end = start, len(lines)
     while end > start and not lines[end - 1].strip(): end -= 1
-    first = frame = int(lines[start]) if lines[start].strip().isdigit() else 1
+    first = frame = int(lines[start]) if lines[start].strip().isdecimal() else 1
     while line < end:
         for name, n in [(str(frame), 0), *((bone, len(dof)) for bone, dof in layout)]:
             what = (
@@ -422,7 +425,7 @@ def _hierarchy(words):
         elif word == "{": path.append(len(names) - 1)
         elif word == "}": path.pop()
         elif word == "OFFSET": offsets[path[-1]] = [float(next(words)) for _ in range(3)]
-        elif word == "CHANNELS": channels[path[-1]] = tuple(next(words) for _ in range(int(next(words))))
+        elif word == "CHANNELS": channels[path[-1]] = tuple([next(words) for _ in range(int(next(words)))])
         elif word != "HIERARCHY":
             raise ValueError(f"'{word}' is none of ROOT, JOINT, End Site, OFFSET, CHANNELS and braces")
     if path: raise ValueError(f"joint '{names[path[-1]]}' is not closed")
@@ -447,7 +450,7 @@ def read_bvh(
     path, # a .bvh file of the CMU conversion
 )->tuple: # Hierarchy; (T, C) float64 channels without the T-pose: degrees, and the file's unit; frames a second
     "Read all frames of a trial but the T-pose before them; a damaged file is an error that says where"
-    tree, motion, rest = Path(path).read_text(errors="replace", encoding="utf-8").partition("MOTION")
+    tree, motion, rest = ordinary(path).read_text(errors="replace", encoding="utf-8").partition("MOTION")
     if not motion: fault(path, "has no line MOTION, expected HIERARCHY and then MOTION")
     try: h = _check_channels(_hierarchy(tree.split()))
     except (ValueError, IndexError, StopIteration, TypeError) as e:

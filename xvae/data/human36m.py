@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-import warnings
+import re, warnings
 import numpy as np
 import torch
 from .apart import parsed, unpacked
@@ -244,7 +244,7 @@ def take_number(
     name, _, number = stem.partition(" ")
     action = RENAMED.get(name, name)
     pair = _exceptions.get((action, subject), "1-")
-    if action not in ACTIONS or (number or "-") not in pair:
+    if action not in ACTIONS or (number or "-") not in tuple(pair) or number == "-":
         files = " or ".join(f"{name} {n}".removesuffix(" -") for n in pair) if action in ACTIONS else "an action"
         raise ValueError(f"S{subject} has no sequence '{stem}', expected {files}; give the file its original name")
     return action, pair.index(number or "-") + 1
@@ -670,7 +670,7 @@ def _check_fields(path, fields):
 def _parse(path, imgname):
     "imgname -> (name of its folder, frame counted from 0)"
     folder, _, number = Path(imgname).stem.rpartition("_")
-    if not (number.isdigit() and folder.startswith("S") and folder[1:].partition("_")[0].isdigit()):
+    if not (number.isdecimal() and folder.startswith("S") and folder[1:].partition("_")[0].isdecimal()):
         fault(
             path, f"imgname is '{imgname}', expected one like S1_Directions_1.54138969_000001.jpg", "use mmpose's names"
         )
@@ -729,7 +729,10 @@ def listed_shots(
 def _pictures(root, path, folder, numbers):
     "Files of the frames (from 0) of a folder of pictures"
     place = Path(root) / "images" / folder.split("_")[0] / folder
-    there = {int(p.stem.rpartition("_")[2]) - 1: p for p in place.glob(f"{folder}_*.*")} if place.is_dir() else {}
+    there = {}
+    for p in sorted(place.glob(f"{folder}_*.*")):
+        if not re.fullmatch(re.escape(folder) + r"_[0-9]+\.(jpg|jpeg|png)", p.name, re.I): continue # a copy, a mask, a note
+        there.setdefault(int(p.stem.rpartition("_")[2]) - 1, p)
     if missing := [i for i in numbers if i not in there]:
         named, told = f"{place / folder}_{missing[0] + 1:06}.jpg", f"{path.parent.name}/{path.name}"
         raise FileNotFoundError(

@@ -7,8 +7,8 @@ __all__ = ['COCO_18', 'FEET', 'BODY_25', 'COCO_17', 'BODY_25B', 'HALPE_26', 'FRO
            'FROM_HALPE_26', 'VERSION', 'MARGIN', 'SEEN', 'FEWEST', 'RUN', 'READ', 'NOT_READ', 'MIDDLE', 'LONGER',
            'SHARED', 'STEP', 'PICTURES', 'VIDEOS', 'PERSON', 'DEEPLABS', 'FETCH', 'openpose_people', 'limb_length',
            'order_of_25', 'order_of', 'read_openpose', 'hull', 'nearness', 'box_from', 'corners', 'read_box',
-           'read_video', 'shot_of', 'picture_shots', 'frame_mask', 'video_shots', 'footage', 'single', 'check_name',
-           'deeplab', 'foreground', 'write_masks', 'save_mask']
+           'frames_shown', 'read_video', 'shot_of', 'picture_shots', 'frame_mask', 'video_shots', 'footage', 'single',
+           'check_name', 'deeplab', 'foreground', 'write_masks', 'save_mask']
 
 # %% ../../nbs/24_pictures.ipynb #b9b284d7
 from collections import Counter
@@ -195,6 +195,11 @@ def read_box(
     return box_from(*numbers)
 
 # %% ../../nbs/24_pictures.ipynb #98d176e1
+def frames_shown(stream)->int: # of PyAV; 0 = unknown
+    "How many frames a stream says it has, without those that a cut hides"
+    if not (stream.duration and stream.time_base and stream.average_rate): return stream.frames
+    return min(stream.frames, round(stream.duration * stream.time_base * stream.average_rate))
+
 def read_video(
     path, # a video that FFmpeg reads
 )->Iterator: # of frames (H, W, 3) uint8, RGB
@@ -207,7 +212,7 @@ def read_video(
             for frame in video.decode(video=0):
                 yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
                 n += 1
-            said = video.streams.video[0].frames
+            said = frames_shown(video.streams.video[0])
     except av.error.FFmpegError as e: fault(path, f"unreadable after {n} frames ({_short(e)})")
     if n < max(1, 0.9 * said): fault(path, f"ends after {n} frames, expected {said or 'some'}")
 

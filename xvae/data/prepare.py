@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from .skeletons import SUBJECTS
 from .prepared import alone, prepare
-from ..io import aside, content_digest, fault, load_tensors, save_tensors
+from ..io import aside, at_least, content_digest, fault, load_tensors, printable, save_tensors
 
 # %% ../../nbs/27_prepare.ipynb #227aa133
 FOOTAGE = dict(human36m=("human36m", "footage"), lsp=("pose2d", "lsp"), lspet=("pose2d", "lspet"),
@@ -124,10 +124,11 @@ def parser()->ArgumentParser:
     p.add_argument("name", choices=[*FOOTAGE, *POSES], help="the dataset")
     p.add_argument("--root", required=True, help="folder that holds a folder of this name, or that folder")
     p.add_argument("--out", required=True, help="folder of the caches; a folder of this name is made in it")
-    number = lambda name, default, text: p.add_argument(name, type=int, default=default, help=text)
+    number = lambda name, default, text, least=1, most=10**9: p.add_argument(
+        name, type=at_least(least, most), default=default, help=text)
     number("--workers", 1, "processes")
     number("--size", 224, "side of the stored pictures, px")
-    number("--quality", 90, "of JPEG, up to 95")
+    number("--quality", 90, "of JPEG, up to 95", most=95)
     number("--train-stride", 5, "human36m: every which frame of the training subjects, of 50 a second")
     number("--test-stride", 64, "human36m: the same for the subjects 9 and 11")
     p.add_argument(
@@ -136,7 +137,7 @@ def parser()->ArgumentParser:
         help="lsp, lspet, mpii, pictures: make missing foreground masks with these weights",
     )
     number("--poses", 324_000, "amass, cmu: how many poses; 324,000 are nine hours at 10 a second")
-    number("--seed", 0, "amass, cmu: another seed draws other poses and views")
+    number("--seed", 0, "amass, cmu: another seed draws other poses and views", least=0)
     return p
 
 # %% ../../nbs/27_prepare.ipynb #21cf6a7b
@@ -145,11 +146,11 @@ def main(
 )->int: # 0 = done, 1 = an error, told in one line
     "Prepare a dataset"
     a = parser().parse_args(None if words is None else [str(w) for w in words])
-    tell = lambda text: print(" ".join(str(text).split()), file=sys.stderr)
+    tell = lambda text: print(printable(" ".join(str(text).split())), file=sys.stderr)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: tell(message)
         try: print(prepare_pictures(a) if a.name in FOOTAGE else prepare_poses(a))
-        except (ValueError, OSError, ImportError, RuntimeError) as e: tell(e); return 1
+        except (ValueError, OSError, ImportError, RuntimeError, MemoryError) as e: tell(e or "out of memory"); return 1
         except KeyboardInterrupt: tell("stopped; the same command goes on from here"); return 130
     return 0
 

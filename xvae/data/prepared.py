@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['FORMATS', 'AT_ONCE', 'CONTAINERS', 'SHAPES', 'ROW', 'ABOUT', 'FORMAT', 'INDEX', 'PER_ROW', 'GUARD', 'Shot', 'Footage',
-           'needs', 'decoded', 'stored', 'opened_video', 'crop', 'crop_mask', 'check_shot', 'labels', 'encoded',
-           'store', 'add_shot', 'fill', 'make_part', 'plain', 'fingerprint', 'part_path', 'read_part', 'state',
-           'listing', 'is_complete', 'write_index', 'with_rows', 'PreparedPoses', 'read_pictures', 'start_worker',
-           'hidden_script', 'make_parts', 'make_all', 'alone', 'prepare']
+           'needs', 'decoded', 'in_bytes', 'stored', 'opened_video', 'crop', 'crop_mask', 'check_shot', 'labels',
+           'encoded', 'store', 'add_shot', 'fill', 'make_part', 'plain', 'fingerprint', 'part_path', 'read_part',
+           'state', 'listing', 'is_complete', 'write_index', 'with_rows', 'PreparedPoses', 'read_pictures',
+           'start_worker', 'hidden_script', 'make_parts', 'make_all', 'alone', 'prepare']
 
 # %% ../../nbs/20_prepared.ipynb #b47332c0
 import json, os, sys, warnings, zlib
@@ -80,6 +80,7 @@ def decoded(
     path, # a picture file
 )->Image.Image: # with all its pixels
     "A picture; a `ValueError` says what is wrong, but not with which file"
+    if not Path(path).is_file(): raise ValueError("it is no ordinary file")
     try:
         with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or inf):
@@ -87,6 +88,13 @@ def decoded(
             picture.load()
             return picture
     except Exception as e: raise ValueError((str(e).strip().splitlines() or [type(e).__name__])[0]) from None
+
+def in_bytes(
+    picture:Image.Image, # of whole numbers, mode I or I;16
+)->Image.Image: # mode L
+    "The upper 8 of 16 bits; numbers that are none above 255 are as they are"
+    its = np.asarray(picture).astype(np.int64)
+    return Image.fromarray((its >> 8 if its.max(initial=0) > 255 else its).clip(0, 255).astype(np.uint8))
 
 AT_ONCE = 1 << 28 # bytes
 
@@ -100,6 +108,7 @@ def stored(
     if isinstance(name, str) and isinstance(file.get(name, getlink=True), h5py.ExternalLink):
         raise ValueError(f"{name} is a link to another file, expected numbers")
     data = file[name]
+    if data.file.filename != file.file.filename: raise ValueError(f"{name} lies in another file, expected numbers in this one")
     if not isinstance(data, h5py.Dataset): raise ValueError(f"{name} is a group, expected numbers")
     if data.external or data.is_virtual: raise ValueError(f"{name} lies in another file, expected numbers in this one")
     one = data.dtype.itemsize * max(prod(data.chunks or ()), prod(data.shape[by_row:]))

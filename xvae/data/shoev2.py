@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['PICTURES', 'STAGE', 'NUMBERS', 'CANVAS', 'FORMS', 'PLACES', 'SIDES', 'LAYOUTS', 'COUNTS', 'UNPACK', 'photo_of',
-           'bare', 'again', 'read_list', 'ink_of', 'squared', 'shrink', 'open_svg', 'open_picture', 'read_ink',
+           'bare', 'again', 'seen', 'read_list', 'ink_of', 'squared', 'shrink', 'open_svg', 'open_picture', 'read_ink',
            'on_white', 'read_photo', 'Noted', 'NotedArray', 'NotedBuffer', 'NotedType', 'NotedBytes', 'Stage',
            'array_of', 'read_coordinates', 'draw_strokes', 'made_up_shoe', 'redrawn', 'drawn_page', 'made_up',
            'write_photo', 'write_svg', 'write_png', 'write_lists', 'write_coordinates', 'write_hdf5', 'write_files',
            'write_shoev2', 'Release', 'files_in', 'folder_in', 'in_order', 'original', 'cyclegan', 'coordinates',
-           'read_h5', 'h5_names', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share', 'read_sketch',
-           'read_side', 'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'without_absent', 'listed_files',
-           'check_shoev2']
+           'read_h5', 'h5_names', 'h5_rows', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share',
+           'read_sketch', 'read_side', 'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'without_absent',
+           'listed_files', 'check_shoev2']
 
 # %% ../../nbs/33_shoev2.ipynb #3c654ad6
 from collections import Counter
@@ -23,10 +23,10 @@ import pickle, pickletools, re # noqa: TID251 for strokes that are published in 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from tqdm.auto import tqdm
 from .apart import parsed
-from .prepared import decoded, needs, stored
+from .prepared import decoded, in_bytes, needs, stored
 from .records import save_set
 from ..io import aside, cache_folder, content_digest, kept
 from .sketches import INK, SketchSet, SketchSplit, load_sketches
@@ -60,12 +60,14 @@ def again(file, why, error=None):
     "What to say about a file that can't be used"
     raise ValueError(f"{file}: {why}; copy or unpack it again") from error
 
+def seen(folder, sign): return [p for p in sorted(folder.glob(sign)) if not p.name.startswith(".")] # no hidden files
+
 def read_list(
     path:Path, # one of the four .txt files
     part:bool=False, # it may be empty
 )->list: # names
     "The names in a list"
-    if not path.exists(): again(path, "not there, expected the list that comes with the dataset")
+    if not path.is_file(): again(path, "not there, expected the list that comes with the dataset")
     try: names = [bare(line) for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as e: again(path, "expected a text file with a name in each line", e)
     twice = [name for name, times in Counter(names).items() if times > 1]
@@ -122,8 +124,9 @@ def open_picture(
 )->Image.Image:
     "A picture, whole, or an error that names the file"
     if path.suffix.lower() == ".svg": return open_svg(path)
-    try: return decoded(path)
+    try: picture = ImageOps.exif_transpose(decoded(path))
     except ValueError as e: again(path, f"expected a whole picture ({e})", e)
+    return in_bytes(picture) if picture.mode.startswith("I") else picture
 
 def read_ink(
     path:Path, # PNG, JPEG or SVG
@@ -429,7 +432,7 @@ def coordinates(
     part:bool=False, # makes no difference
 )->Release:
     "The second release: photos, and strokes in one file"
-    file = sorted(root.glob("*_Coordinate"))[0]
+    file = seen(root, "*_Coordinate")[0]
     photos, strokes, lists = files_in(folder_in(root, "photo", "photos")), read_coordinates(file), {}
     for side in SIDES:
         names = in_order([bare(key) for key in strokes if key.startswith(f"/{side}/")], file)
@@ -454,6 +457,10 @@ def h5_names(path):
     try: return [bare(i.decode()) for i in read_h5(path, "image_base_name").reshape(-1)]
     except (AttributeError, UnicodeDecodeError) as e: again(path, f"expected names in image_base_name ({e})", e)
 
+def h5_rows(path):
+    h5py = needs("h5py", "h36m")
+    with h5py.File(path) as file: return len(stored(file, "png_data", True))
+
 def h5_ink(path, row): return ink_of(Image.fromarray(read_h5(path, "png_data", row)))
 
 # %% ../../nbs/33_shoev2.ipynb #25fa4d19
@@ -464,11 +471,12 @@ def hdf5(
     "The pictures of deep_p2s: photos, and sketches in two files"
     photos, sketches, lists, files = files_in(folder_in(root, "photos", "photo")), {}, {}, []
     for side in SIDES:
-        file = next(iter(sorted(root.glob(f"{side}*png.h5"))), None)
+        file = next(iter(seen(root, f"{side}*png.h5")), None)
         if not file and part: lists[side] = (), (); continue
         if not file:
             raise FileNotFoundError(f"{root}: expected a file {side}_svg_sim_spa_png.h5 in it; copy or unpack it again")
         ids, nth = h5_names(file), Counter()
+        if (n := h5_rows(file)) != len(ids): again(file, f"holds {n} pictures and {len(ids)} names, expected as many")
         names = [f"{photo}_{nth.update([photo]) or nth[photo]}" for photo in ids]
         lists[side] = tuple(dict.fromkeys(ids)), tuple(names)
         sketches |= {name: partial(h5_ink, file, row) for row, name in enumerate(names)}
@@ -496,7 +504,7 @@ def release(
     readers = dict(original=original, cyclegan=cyclegan, coordinates=coordinates, hdf5=hdf5)
     for folder in (root, *sorted(d for d in root.iterdir() if d.is_dir())):
         for layout, signs in LAYOUTS.items():
-            if any(any(folder.glob(sign)) for sign in signs): return readers[layout](folder, part)
+            if any(seen(folder, sign) for sign in signs): return readers[layout](folder, part)
     raise FileNotFoundError(
         f"{root}: expected ShoeV2_photo and ShoeV2_sketch, or trainA and trainB, or ShoeV2_Coordinate and"
         " photo, or train_svg_sim_spa_png.h5 and photos in it; copy or unpack QMUL-Shoe-V2 there"
