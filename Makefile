@@ -32,7 +32,7 @@ unexport JUPYTER_PATH
 
 help:
 	@echo "make table1     train and show one table or figure (here: $(notebooks)), into _runs/results; _runs/table1.ipynb to read"
-	@echo "make reproduce  all of them but search, into results/, with the runs that results/runs has; stopped and started again it goes on"
+	@echo "make reproduce  all of them but the searches for settings, into results/, with the runs that results/runs has; stopped and started again it goes on"
 	@echo "                JOBS=4 trains four runs at a time, in both; without it as many as there are cores, or one on a GPU"
 	@echo "                THREADS=fastest lets a run have as many threads of its share of the cores as it is fastest on; without it one"
 	@echo "                COMPILE=reduce-overhead asks torch.compile for CUDA graphs of the networks, for small ones on a GPU; untried"

@@ -1,4 +1,4 @@
-"""All of reproduce/ but the search, runs that are missing only, with one progress bar (`make reproduce`):
+"""All of reproduce/ but the searches for settings, runs that are missing only, with one progress bar (`make reproduce`):
 python tools/reproduce.py [-p NAME VALUE]... [--executor slurm [NAME=VALUE...]]"""
 import signal, sys
 from pathlib import Path

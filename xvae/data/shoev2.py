@@ -9,9 +9,9 @@ __all__ = ['PICTURES', 'STAGE', 'NUMBERS', 'CANVAS', 'FORMS', 'PLACES', 'SIDES',
            'array_of', 'read_coordinates', 'draw_strokes', 'made_up_shoe', 'redrawn', 'drawn_page', 'made_up',
            'write_photo', 'write_svg', 'write_png', 'write_lists', 'write_coordinates', 'write_hdf5', 'write_files',
            'write_shoev2', 'Release', 'files_in', 'folder_in', 'in_order', 'original', 'cyclegan', 'coordinates',
-           'read_h5', 'h5_names', 'h5_rows', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share',
-           'read_sketch', 'read_side', 'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'without_absent',
-           'listed_files', 'check_shoev2']
+           'read_h5', 'h5_names', 'h5_ink', 'hdf5', 'release', 'some', 'problems', 'ink_share', 'read_sketch',
+           'read_side', 'fingerprint', 'shoev2', 'counts', 'opened', 'listed', 'without_absent', 'listed_files',
+           'check_shoev2']
 
 # %% ../../nbs/33_shoev2.ipynb #3c654ad6
 from collections import Counter
@@ -444,22 +444,20 @@ def coordinates(
 def read_h5(
     path:Path, # train_svg_sim_spa_png.h5 or its like
     key:str, # of what is stored for each sketch
-    rows=slice(None), # which sketches
-)->np.ndarray:
+    rows=slice(None), # which sketches; None = how many there are
+)->np.ndarray|int:
     "Some of what an HDF5 file stores"
     h5py = needs("h5py", "h36m")
     try:
-        with h5py.File(path) as file: return stored(file, key, isinstance(rows, int))[rows]
+        with h5py.File(path) as file:
+            its = stored(file, key, rows is None or isinstance(rows, int))
+            return len(its) if rows is None else its[rows]
     except Exception as e: again(path, f"expected an HDF5 file with image_base_name and png_data ({e})", e)
 
 def h5_names(path):
     "Ids of the photos that the sketches show"
     try: return [bare(i.decode()) for i in read_h5(path, "image_base_name").reshape(-1)]
     except (AttributeError, UnicodeDecodeError) as e: again(path, f"expected names in image_base_name ({e})", e)
-
-def h5_rows(path):
-    h5py = needs("h5py", "h36m")
-    with h5py.File(path) as file: return len(stored(file, "png_data", True))
 
 def h5_ink(path, row): return ink_of(Image.fromarray(read_h5(path, "png_data", row)))
 
@@ -476,7 +474,7 @@ def hdf5(
         if not file:
             raise FileNotFoundError(f"{root}: expected a file {side}_svg_sim_spa_png.h5 in it; copy or unpack it again")
         ids, nth = h5_names(file), Counter()
-        if (n := h5_rows(file)) != len(ids): again(file, f"holds {n} pictures and {len(ids)} names, expected as many")
+        if (n := read_h5(file, "png_data", None)) != len(ids): again(file, f"holds {n} pictures and {len(ids)} names, expected as many")
         names = [f"{photo}_{nth.update([photo]) or nth[photo]}" for photo in ids]
         lists[side] = tuple(dict.fromkeys(ids)), tuple(names)
         sketches |= {name: partial(h5_ink, file, row) for row, name in enumerate(names)}
