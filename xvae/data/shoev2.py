@@ -474,7 +474,8 @@ def hdf5(
         if not file:
             raise FileNotFoundError(f"{root}: expected a file {side}_svg_sim_spa_png.h5 in it; copy or unpack it again")
         ids, nth = h5_names(file), Counter()
-        if (n := read_h5(file, "png_data", None)) != len(ids): again(file, f"holds {n} pictures and {len(ids)} names, expected as many")
+        n = read_h5(file, "png_data", None)
+        if n != len(ids): again(file, f"holds {n} pictures and {len(ids)} names, expected as many")
         names = [f"{photo}_{nth.update([photo]) or nth[photo]}" for photo in ids]
         lists[side] = tuple(dict.fromkeys(ids)), tuple(names)
         sketches |= {name: partial(h5_ink, file, row) for row, name in enumerate(names)}
