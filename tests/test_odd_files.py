@@ -56,6 +56,12 @@ def test_masks_that_are_none(tmp_path):
         Image.fromarray(what).save(tmp_path/"m.png")
         assert (pose2d.read_mask(tmp_path/"m.png", (40, 40)) == mask).all()
 
+def test_a_folder_called_images(copy):
+    "Its masks lie in it"
+    root = copy("pictures")
+    images = root.rename(root.parent/"images")
+    assert all(pose2d.mask_path(images/f"{mask.stem}.jpg") == mask for mask in (images/"masks").glob("*.png"))
+
 def test_whole_numbers_of_32_bits(tmp_path):
     for value, shown in ((200, 200), (51200, 200)):
         Image.fromarray(np.full((8, 8), value, np.int32)).save(tmp_path/"i.tif")

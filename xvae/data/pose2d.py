@@ -96,10 +96,10 @@ def read_picture(
 def mask_path(
     picture, # path of a picture
 )->Path: # where its mask is, if there is one
-    "`masks/NAME.png`, beside the folder `images` or beside the picture"
-    picture = Path(picture)
-    folder = picture.parent.parent if picture.parent.name == "images" else picture.parent
-    return folder / "masks" / f"{picture.stem}.png"
+    "`masks/NAME.png`, beside the picture, or beside the folder `images` if there is none"
+    folder = Path(picture).parent
+    if folder.name == "images" and not (folder / "masks").is_dir(): folder = folder.parent
+    return folder / "masks" / f"{Path(picture).stem}.png"
 
 # %% ../../nbs/22_pose2d.ipynb #9a577040
 def read_mask(
