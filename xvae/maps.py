@@ -175,6 +175,7 @@ def draw_panel(ax, points, claim):
         alpha=0.75,
     )
     for (y, x), value in np.ndenumerate(table.values):
+        if not isinstance(words.values[y, x], str): continue # no runs there
         dark = value == value and np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
         words_of = "-" if np.isnan(value) else form.format(value)
         ax.text(x, y, words_of, ha="center", va="center", fontsize=6, color="white" if dark else "black")
