@@ -772,10 +772,9 @@ def stored_verdicts(
 
 # %% ../nbs/55_claims.ipynb #55f00002
 def without_rule(
-    results:Path, # folder of results
-    claims:tuple=CLAIMS,
+    table:pd.DataFrame, # from `stored_verdicts`
+    results:Path, # the same folder of results
 )->pd.DataFrame: # claim, kind, data, verdict, all_runs
     "The verdicts that would be others if runs that failed were counted"
-    its = overall(stored_verdicts(results, claims))
-    its["all_runs"] = overall(stored_verdicts(results, claims, all_runs=True)).verdict
+    its = overall(table).assign(all_runs=overall(stored_verdicts(results, all_runs=True)).verdict)
     return its[its.verdict != its.all_runs]

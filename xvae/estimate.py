@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DETECTOR', 'SAYS', 'kept_model', 'size_of', 'there', 'detector', 'found_box', 'Helpers', 'helpers', 'footage_of',
-           'shots', 'Estimate', 'as_poses', 'estimated', 'estimate', 'plot', 'as_rows', 'write', 'elsewhere', 'save',
-           'main']
+           'shots', 'Estimate', 'as_poses', 'estimated', 'estimate', 'plot', 'as_rows', 'write', 'plot_names',
+           'elsewhere', 'save', 'main']
 
 # %% ../nbs/62_estimate.ipynb #8b66ea08
 import csv, io, json, sys
@@ -184,6 +184,7 @@ def as_rows(
     rounded = lambda r: {k: round(v, 1) if isinstance(v, float) else v for k, v in r.items()}
     return [rounded(row(it, j)) for it in found for j in range(len(JOINTS))]
 
+# %% ../nbs/62_estimate.ipynb #62f00001
 def write(
     found:list, # of Estimate
     out, # folder
@@ -200,15 +201,18 @@ def write(
     table = csv.DictWriter(text, rows[0].keys(), lineterminator="\n"); table.writeheader(); table.writerows(rows)
     write_text(out / "poses.csv", text.getvalue())
     some = [found[i] for i in np.unique(np.linspace(0, len(found) - 1, plots).round().astype(int))]
+    names = plot_names({it.file for it in found})
     number = lambda it: "" if it.frame is None else f"_{it.frame:06}"
-    stems = Counter(Path(file).stem for file in {it.file for it in found})
-    stem = lambda it: short_name(Path(it.file).stem if stems[Path(it.file).stem] == 1 else it.file.replace(".", "_"))
-    drawn = [save(plot(it), out / f"{stem(it)}{number(it)}_pose.png") for it in some]
+    drawn = [save(plot(it), out / f"{names[it.file]}{number(it)}_pose.png") for it in some]
     return [out / "poses.json", out / "poses.csv", *drawn]
 
+# %% ../nbs/62_estimate.ipynb #62f00002
+def plot_names(files)->dict: # file: how its plots are called; with its ending where two files differ in that alone
+    stems = Counter(Path(file).stem for file in files)
+    return {f: short_name(Path(f).stem if stems[Path(f).stem] == 1 else f.replace(".", "_")) for f in files}
+
 def elsewhere(source, out): # plots must not be pictures of the next run
-    folder = Path(source) if Path(source).is_dir() else Path(source).parent
-    if Path(source).is_dir() and Path(out).resolve().is_relative_to(folder.resolve()):
+    if Path(source).is_dir() and Path(out).resolve().is_relative_to(Path(source).resolve()):
         fault(out, f"lies in the folder of pictures {source}, expected another folder", "name another with --out")
 
 def save(fig, path):

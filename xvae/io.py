@@ -153,7 +153,7 @@ def short_digest(
     return hashlib.sha256(data).hexdigest()[:digits]
 
 # %% ../nbs/08_io.ipynb #dd6b206d
-def at_least(least:int, most:int=10**9): # a type of argparse
+def at_least(least:int=1, most:int=10**9): # a type of argparse
     "Whole numbers of the command line"
     def number(word):
         if not least <= int(word) <= most: raise ValueError(word)
@@ -175,9 +175,10 @@ def fault(
     raise error(f"{source}: {what}; {fix}") from None
 
 def ordinary(
-    path, # of a file that is there
+    path, # of a file
 )->Path: # the same
-    "A pipe or a device would keep who reads it waiting, so it is an error; so are a folder and a link to nothing"
+    "A pipe or a device would keep who reads it waiting, so it is an error; so are a folder, a link to nothing, and nothing"
+    if not os.path.lexists(path): fault(path, "no such file, expected one", error=FileNotFoundError)
     fix = "take it away, or copy what it stands for"
     try: mode = os.stat(path).st_mode
     except OSError as e: fault(path, f"cannot be looked at ({(e.strerror or str(e)).lower()}), expected a file", fix, type(e))

@@ -164,7 +164,7 @@ def read_recording(
             "is it a recording of AMASS?",
         )
     poses, betas, gender = (
-        _check_poses(path, z["poses"].astype(np.float64) if z["poses"].dtype.kind == "f" else z["poses"]),
+        _check_poses(path, z["poses"]),
         z["betas"],
         re.search("female|male|neutral", _text(z["gender"]).lower()),
     )
@@ -183,7 +183,7 @@ def _check_poses(path, poses):
         why = ": 72 numbers are SMPL's, expected SMPL+H" if poses.shape[1:] == (72,) else ""
         got = f"poses are {poses.dtype} {poses.shape}"
         fault(path, f"{got}, expected floats (frames, 156) or (frames, 165){why}", "is it of AMASS's SMPL+H G?")
-    poses = poses[:, :66].reshape(-1, 22, 3)
+    poses = poses[:, :66].reshape(-1, 22, 3).astype(np.float64) # whatever their width and byte order
     if len(bad := np.argwhere(~np.isfinite(poses))):
         fault(path, f"poses have numbers that are not finite, the first in frame {bad[0, 0]}")
     if len(poses) and np.median(np.linalg.norm(poses, axis=-1).max(1)) > 4 * np.pi:

@@ -124,8 +124,7 @@ def parser()->ArgumentParser:
     p.add_argument("name", choices=[*FOOTAGE, *POSES], help="the dataset")
     p.add_argument("--root", required=True, help="folder that holds a folder of this name, or that folder")
     p.add_argument("--out", required=True, help="folder of the caches; a folder of this name is made in it")
-    number = lambda name, default, text, least=1, most=10**9: p.add_argument(
-        name, type=at_least(least, most), default=default, help=text)
+    number = lambda name, default, text, **limits: p.add_argument(name, type=at_least(**limits), default=default, help=text)
     number("--workers", 1, "processes")
     number("--size", 224, "side of the stored pictures, px")
     number("--quality", 90, "of JPEG, up to 95", most=95)
